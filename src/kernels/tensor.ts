@@ -1,0 +1,94 @@
+import { EngineError } from './errors.js';
+
+export type DType = 'f32' | 'u32' | 'u8';
+export type Shape = readonly number[];
+
+/**
+ * How a tensor's elements lie in its buffer.
+ *
+ * - `rows`: feature maps `[N, C, H, W]` and vectors `[N, C]`. Channel major: C rows of N*H*W elements (n, then y, then x),
+ *   each row padded to a multiple of four elements, so that rows can be read as `vec4f` at any size, a 1x1 convolution
+ *   over the whole batch is one matrix product, and per-channel statistics are sums over rows. The padding elements of a row
+ *   hold unspecified values: elementwise kernels may compute on them, reductions must mask them.
+ * - `dense`: the logical shape in row-major order without padding (parameters, labels, scalars, statistics). The buffer's size
+ *   is rounded up to 16 bytes; what lies behind the last element is unspecified.
+ */
+export type LayoutKind = 'rows' | 'dense';
+
+/** A value of a plan. Handles are made by `PlanBuilder` only. */
+export interface Tensor {
+  readonly id: number;
+  readonly label: string;
+  readonly shape: Shape;
+  readonly dtype: DType;
+  readonly layout: LayoutKind;
+  /** True for trainable parameters and for everything computed from one. */
+  requiresGradient: boolean;
+}
+
+/** The rows of a tensor in `rows` layout: `rows` = C, `columns` = N*H*W, `stride` = columns rounded up to 4. */
+export interface RowLayout {
+  readonly rows: number;
+  readonly columns: number;
+  readonly stride: number;
+}
+
+export const alignTo = (value: number, multiple: number): number => Math.ceil(value / multiple) * multiple;
+
+export const elementCount = (shape: Shape): number => shape.reduce((product, size) => product * size, 1);
+
+/** Physical rows of `[N, C]` or `[N, C, H, W]`. Throws `INVALID_SHAPE` for other ranks. */
+export function rowLayout(shape: Shape): RowLayout {
+  const [n, c, h = 1, w = 1] = shape;
+  if (n === undefined || c === undefined || (shape.length !== 2 && shape.length !== 4)) {
+    throw new EngineError('INVALID_SHAPE', `A row tensor is [N, C] or [N, C, H, W]; got [${shape.join(', ')}].`);
+  }
+  const columns = n * h * w;
+  return { rows: c, columns, stride: alignTo(columns, 4) };
+}
+
+/** Bytes of the buffer that holds a tensor: a multiple of 16. */
+export function byteLength(shape: Shape, dtype: DType, layout: LayoutKind): number {
+  const bytesPerElement = dtype === 'u8' ? 1 : 4;
+  if (layout === 'dense') return Math.max(16, alignTo(elementCount(shape) * bytesPerElement, 16));
+  const { rows, stride } = rowLayout(shape);
+  return Math.max(16, alignTo(rows * stride * bytesPerElement, 16));
+}
+
+export function checkShape(shape: Shape, what: string): void {
+  for (const size of shape) {
+    if (!Number.isSafeInteger(size) || size < 1) {
+      throw new EngineError('INVALID_SHAPE', `${what}: sizes must be positive integers; got [${shape.join(', ')}].`);
+    }
+  }
+}
+
+/** Logical row-major values (`[N, C, H, W]`) -> physical rows (`[C][N H W + padding]`). */
+export function packRows(values: Float32Array, shape: Shape): Float32Array<ArrayBuffer> {
+  const { rows, stride } = rowLayout(shape);
+  const n = shape[0] as number;
+  const pixels = elementCount(shape.slice(2));
+  const packed = new Float32Array(rows * stride);
+  for (let image = 0; image < n; image++) {
+    for (let row = 0; row < rows; row++) {
+      const from = (image * rows + row) * pixels;
+      packed.set(values.subarray(from, from + pixels), row * stride + image * pixels);
+    }
+  }
+  return packed;
+}
+
+/** Physical rows -> logical row-major values; the inverse of `packRows`. */
+export function unpackRows(packed: Float32Array, shape: Shape): Float32Array<ArrayBuffer> {
+  const { rows, stride } = rowLayout(shape);
+  const n = shape[0] as number;
+  const pixels = elementCount(shape.slice(2));
+  const values = new Float32Array(n * rows * pixels);
+  for (let image = 0; image < n; image++) {
+    for (let row = 0; row < rows; row++) {
+      const from = row * stride + image * pixels;
+      values.set(packed.subarray(from, from + pixels), (image * rows + row) * pixels);
+    }
+  }
+  return values;
+}

@@ -1,0 +1,107 @@
+/** What a run is told and what it reports; everything here is plain data that is stored with the run. */
+
+export type OptimizerName = 'sgd' | 'adam' | 'adamw';
+
+/** Every option of a run, defaults filled in: enough, with revision, data-set version and adapter, to repeat it. */
+export interface TrainingOptions {
+  readonly epochs: number;
+  readonly batchSize: number;
+  readonly learningRate: number;
+  readonly optimizer: OptimizerName;
+  /** SGD only. */
+  readonly momentum: number;
+  readonly nesterov: boolean;
+  /** SGD and Adam: added to the gradient (L2). AdamW: decoupled (Loshchilov and Hutter 2019). */
+  readonly weightDecay: number;
+  readonly labelSmoothing: number;
+  /** Largest global L2 norm of the gradient; null does not clip. */
+  readonly gradientClipNorm: number | null;
+  readonly seed: number;
+  /** Computes the frozen trunk's features once per picture. Never changes a result. */
+  readonly cacheFeatures: boolean;
+  /** Ends the run after the step in which this many seconds of training are over; null trains all epochs. */
+  readonly maxSeconds: number | null;
+}
+
+export const DEFAULT_TRAINING_OPTIONS: TrainingOptions = {
+  epochs: 10,
+  batchSize: 32,
+  learningRate: 0.001,
+  optimizer: 'adam',
+  momentum: 0.9,
+  nesterov: false,
+  weightDecay: 0,
+  labelSmoothing: 0,
+  gradientClipNorm: null,
+  seed: 1,
+  cacheFeatures: true,
+  maxSeconds: null,
+};
+
+export type Split = 'train' | 'validation' | 'test';
+
+/** One picture of a data-set version. */
+export interface Sample {
+  /** SHA-256 of the picture file, hex. */
+  readonly hash: string;
+  readonly label: number;
+}
+
+/** Decoded pictures as the network wants them: N x H x W x 3 bytes, RGB, already at the network's input size. */
+export interface PictureSource {
+  /** Decodes and resizes `hashes`, in order; rejects with the hash of the first picture that cannot be read. */
+  load(hashes: readonly string[]): Promise<Uint8Array>;
+}
+
+export type ProgressEvent =
+  | { readonly type: 'phase'; readonly phase: 'compiling' | 'features' | 'training' | 'evaluating' }
+  /** Feature extraction or evaluation: pictures done of all. */
+  | { readonly type: 'pictures'; readonly done: number; readonly total: number; readonly picturesPerSecond: number; readonly etaSeconds: number | null }
+  /** At most about five a second, plus the last of each epoch. */
+  | {
+      readonly type: 'step';
+      readonly epoch: number;
+      readonly epochs: number;
+      readonly step: number;
+      readonly steps: number;
+      readonly loss: number;
+      readonly accuracy: number;
+      readonly learningRate: number;
+      readonly picturesPerSecond: number;
+      readonly etaSeconds: number | null;
+    }
+  | {
+      readonly type: 'epoch';
+      readonly epoch: number;
+      readonly epochs: number;
+      readonly trainLoss: number;
+      readonly trainAccuracy: number;
+      readonly validationLoss: number | null;
+      readonly validationAccuracy: number | null;
+      readonly seconds: number;
+    };
+
+export interface ClassMetrics {
+  readonly label: string;
+  readonly support: number;
+  /** Null where the denominator is zero. */
+  readonly precision: number | null;
+  readonly recall: number | null;
+  readonly f1: number | null;
+}
+
+export interface EvaluationResult {
+  readonly pictures: number;
+  readonly loss: number;
+  readonly accuracy: number;
+  readonly topK: readonly { readonly k: number; readonly accuracy: number }[];
+  readonly classes: readonly ClassMetrics[];
+  /** confusion[actual][predicted], counts. */
+  readonly confusion: readonly (readonly number[])[];
+}
+
+export interface Prediction {
+  readonly label: string;
+  readonly index: number;
+  readonly probability: number;
+}
