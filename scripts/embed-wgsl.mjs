@@ -8,7 +8,7 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 for (const entry of await readdir(join(root, 'src'), { recursive: true })) {
   if (!entry.endsWith('.wgsl')) continue;
   const source = await readFile(join(root, 'src', entry), 'utf8');
-  const target = join(root, 'dist/src', `${entry}.js`);
+  const target = join(process.env.DIST ?? join(root, 'dist'), 'src', `${entry}.js`);
   await mkdir(dirname(target), { recursive: true });
   await writeFile(target, `export default ${JSON.stringify(source)};\n`);
 }

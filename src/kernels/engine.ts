@@ -1,5 +1,14 @@
 import { EngineError } from './errors.js';
-import { byteLength, checkShape, type DType, elementCount, type LayoutKind, packRows, type Shape, unpackRows } from './tensor.js';
+import {
+  byteLength,
+  checkShape,
+  type DType,
+  elementCount,
+  type LayoutKind,
+  packRows,
+  type Shape,
+  unpackRows,
+} from './tensor.js';
 
 /** What is known of the adapter that an engine runs on. */
 export interface AdapterDescription {
@@ -71,7 +80,10 @@ export class Engine {
     const eightWide = adapter.subgroupMinSize === 8 && adapter.subgroupMaxSize === 8;
     const canUseSubgroups = device.features.has('subgroups') && eightWide && adapter.isSoftware;
     if (options.kernelFamily === 'subgroup8' && !canUseSubgroups) {
-      throw new EngineError('INVALID_ARGUMENT', 'The kernel family subgroup8 needs a software adapter with subgroups of exactly 8.');
+      throw new EngineError(
+        'INVALID_ARGUMENT',
+        'The kernel family subgroup8 needs a software adapter with subgroups of exactly 8.',
+      );
     }
     this.kernelFamily = options.kernelFamily ?? (canUseSubgroups ? 'subgroup8' : 'workgroup');
     this.lost = device.lost.then((info) => {
@@ -84,7 +96,10 @@ export class Engine {
   static async open(gpu: GPU, options: EngineOptions = {}): Promise<Engine> {
     const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
     if (!adapter) {
-      throw new EngineError('NO_ADAPTER', 'No WebGPU adapter answers. Install a GPU driver, or run `npm run setup` for the software driver.');
+      throw new EngineError(
+        'NO_ADAPTER',
+        'No WebGPU adapter answers. Install a GPU driver, or run `npm run setup` for the software driver.',
+      );
     }
     const requiredFeatures = OPTIONAL_FEATURES.filter((feature) => adapter.features.has(feature));
     const limits: Record<string, number> = {};
@@ -107,7 +122,10 @@ export class Engine {
     this.assertAlive();
     const largest = this.device.limits.maxBufferSize;
     if (bytes > largest) {
-      throw new EngineError('LIMIT_EXCEEDED', `${label} needs ${bytes} bytes in one buffer; this adapter allows ${largest}.`);
+      throw new EngineError(
+        'LIMIT_EXCEEDED',
+        `${label} needs ${bytes} bytes in one buffer; this adapter allows ${largest}.`,
+      );
     }
     const buffer = this.device.createBuffer({ label, size: bytes, usage });
     this.buffers++;
@@ -135,7 +153,11 @@ export class Engine {
       const memory = await this.device.popErrorScope();
       if (!failed) {
         this.assertAlive();
-        if (memory) throw new EngineError('OUT_OF_MEMORY', `${what}: the GPU is out of memory. Use a smaller batch. ${memory.message}`);
+        if (memory)
+          throw new EngineError(
+            'OUT_OF_MEMORY',
+            `${what}: the GPU is out of memory. Use a smaller batch. ${memory.message}`,
+          );
         if (validation) throw new EngineError('INVALID_ARGUMENT', `${what}: ${validation.message}`);
       }
     }
@@ -164,7 +186,11 @@ export class Engine {
       this.assertAlive();
       const { messages } = await module.getCompilationInfo();
       const details = messages.map((message) => `${message.lineNum}:${message.linePos} ${message.message}`).join('; ');
-      throw new EngineError('PIPELINE_FAILED', `The program ${program.label} does not compile: ${details || String(cause)}`, { cause });
+      throw new EngineError(
+        'PIPELINE_FAILED',
+        `The program ${program.label} does not compile: ${details || String(cause)}`,
+        { cause },
+      );
     }
   }
 
@@ -191,7 +217,10 @@ export class Engine {
   write(tensor: DeviceTensor, values: Float32Array): void {
     const expected = elementCount(tensor.shape);
     if (values.length !== expected) {
-      throw new EngineError('INVALID_SHAPE', `${tensor.label} is [${tensor.shape.join(', ')}]: ${expected} values expected, ${values.length} given.`);
+      throw new EngineError(
+        'INVALID_SHAPE',
+        `${tensor.label} is [${tensor.shape.join(', ')}]: ${expected} values expected, ${values.length} given.`,
+      );
     }
     const data = tensor.layout === 'rows' ? packRows(values, tensor.shape) : values;
     this.device.queue.writeBuffer(tensor.buffer, 0, data as Float32Array<ArrayBuffer>);

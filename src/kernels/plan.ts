@@ -2,7 +2,18 @@ import { type DeviceTensor, type Engine, GPU_BUFFER_USAGE, GPU_MAP_READ, type Pr
 import { EngineError } from './errors.js';
 import accumulateSource from './ops/accumulate.wgsl.js';
 import fillSource from './ops/fill.wgsl.js';
-import { alignTo, byteLength, checkShape, type DType, elementCount, type LayoutKind, packRows, type Shape, type Tensor, unpackRows } from './tensor.js';
+import {
+  alignTo,
+  byteLength,
+  checkShape,
+  type DType,
+  elementCount,
+  type LayoutKind,
+  packRows,
+  type Shape,
+  type Tensor,
+  unpackRows,
+} from './tensor.js';
 
 /** A 32-bit float in a dispatch's uniforms; plain numbers there are (signed or unsigned) 32-bit integers. */
 export interface Float32Uniform {
@@ -73,7 +84,11 @@ export class PlanBuilder {
   }
 
   /** A value given anew at every run, under its name. f32 in `rows` layout is given in logical order. */
-  input(name: string, shape: Shape, options: { dtype?: DType; layout?: LayoutKind; requiresGradient?: boolean } = {}): Tensor {
+  input(
+    name: string,
+    shape: Shape,
+    options: { dtype?: DType; layout?: LayoutKind; requiresGradient?: boolean } = {},
+  ): Tensor {
     if (this.inputs.has(name)) throw new EngineError('INVALID_ARGUMENT', `The plan has an input ${name} already.`);
     const tensor = this.make(name, shape, options.dtype ?? 'f32', options.layout ?? 'rows', options.requiresGradient);
     this.inputs.set(name, tensor);
@@ -102,7 +117,10 @@ export class PlanBuilder {
 
   dispatch(dispatch: Dispatch): void {
     if (dispatch.workgroups.some((count) => count > MAX_GROUPS || count < 1 || !Number.isInteger(count))) {
-      throw new EngineError('LIMIT_EXCEEDED', `${dispatch.label}: a grid of ${dispatch.workgroups.join(' x ')} workgroups; each side must be 1..${MAX_GROUPS}.`);
+      throw new EngineError(
+        'LIMIT_EXCEEDED',
+        `${dispatch.label}: a grid of ${dispatch.workgroups.join(' x ')} workgroups; each side must be 1..${MAX_GROUPS}.`,
+      );
     }
     this.dispatches.push(dispatch);
   }
@@ -126,7 +144,10 @@ export class PlanBuilder {
     for (const { inputs, output, backward } of [...this.tape].reverse()) {
       const gradient = gradients.get(output);
       if (!gradient) continue;
-      const results = backward(gradient, inputs.map((input) => input.requiresGradient));
+      const results = backward(
+        gradient,
+        inputs.map((input) => input.requiresGradient),
+      );
       inputs.forEach((input, index) => {
         const addend = results[index];
         if (!addend || !input.requiresGradient) return;
@@ -179,7 +200,9 @@ export class PlanBuilder {
     let dispatches: Dispatch[] = this.dispatches;
     if (options.poison) {
       dispatches = dispatches.flatMap((dispatch) => {
-        const written = dispatch.bindings.filter((binding) => binding.access === 'write' && binding.tensor.dtype === 'f32');
+        const written = dispatch.bindings.filter(
+          (binding) => binding.access === 'write' && binding.tensor.dtype === 'f32',
+        );
         return [...written.map((binding) => this.fillDispatch(binding.tensor, Number.NaN)), dispatch];
       });
     }
@@ -228,7 +251,11 @@ export class Plan {
         for (const [id, storage] of persistents) buffers.set(id, storage.buffer);
         const usage = GPU_BUFFER_USAGE.STORAGE | GPU_BUFFER_USAGE.COPY_DST | GPU_BUFFER_USAGE.COPY_SRC;
         for (const tensor of inputs.values()) {
-          const buffer = engine.createBuffer(tensor.label, byteLength(tensor.shape, tensor.dtype, tensor.layout), usage);
+          const buffer = engine.createBuffer(
+            tensor.label,
+            byteLength(tensor.shape, tensor.dtype, tensor.layout),
+            usage,
+          );
           owned.push(buffer);
           buffers.set(tensor.id, buffer);
         }
@@ -268,7 +295,9 @@ export class Plan {
    * Writes the inputs, submits the whole list once and starts reading the outputs back. The returned function waits for
    * them; call it a step later to keep the GPU busy. Inputs left out keep their last value.
    */
-  run(values: Readonly<Record<string, ArrayBufferView>> = {}): () => Promise<Record<string, Float32Array<ArrayBuffer>>> {
+  run(
+    values: Readonly<Record<string, ArrayBufferView>> = {},
+  ): () => Promise<Record<string, Float32Array<ArrayBuffer>>> {
     if (this.disposed) throw new EngineError('INVALID_ARGUMENT', 'The plan was disposed of.');
     this.engine.assertAlive();
     for (const [name, value] of Object.entries(values)) this.writeInput(name, value);
@@ -287,7 +316,11 @@ export class Plan {
     }
     const staging =
       this.staging.pop() ??
-      this.engine.createBuffer('plan outputs', this.outputBytes(), GPU_BUFFER_USAGE.MAP_READ | GPU_BUFFER_USAGE.COPY_DST);
+      this.engine.createBuffer(
+        'plan outputs',
+        this.outputBytes(),
+        GPU_BUFFER_USAGE.MAP_READ | GPU_BUFFER_USAGE.COPY_DST,
+      );
     let offset = 0;
     for (const tensor of this.outputs.values()) {
       const bytes = byteLength(tensor.shape, tensor.dtype, tensor.layout);
@@ -300,7 +333,10 @@ export class Plan {
     return () => this.collect(staging, mapped);
   }
 
-  private async collect(staging: GPUBuffer, mapped: Promise<undefined>): Promise<Record<string, Float32Array<ArrayBuffer>>> {
+  private async collect(
+    staging: GPUBuffer,
+    mapped: Promise<undefined>,
+  ): Promise<Record<string, Float32Array<ArrayBuffer>>> {
     await this.engine.settle(mapped);
     const raw = staging.getMappedRange().slice(0);
     staging.unmap();
@@ -311,7 +347,8 @@ export class Plan {
     for (const [name, tensor] of this.outputs) {
       const bytes = byteLength(tensor.shape, tensor.dtype, tensor.layout);
       const values = new Float32Array(raw, offset, bytes / 4);
-      result[name] = tensor.layout === 'rows' ? unpackRows(values, tensor.shape) : values.slice(0, elementCount(tensor.shape));
+      result[name] =
+        tensor.layout === 'rows' ? unpackRows(values, tensor.shape) : values.slice(0, elementCount(tensor.shape));
       offset += bytes;
     }
     return result;
@@ -320,11 +357,17 @@ export class Plan {
   private writeInput(name: string, value: ArrayBufferView): void {
     const tensor = this.inputs.get(name);
     if (!tensor) {
-      throw new EngineError('INVALID_ARGUMENT', `The plan has no input ${name}; it has ${[...this.inputs.keys()].join(', ')}.`);
+      throw new EngineError(
+        'INVALID_ARGUMENT',
+        `The plan has no input ${name}; it has ${[...this.inputs.keys()].join(', ')}.`,
+      );
     }
     const expected = elementCount(tensor.shape) * (tensor.dtype === 'u8' ? 1 : 4);
     if (value.byteLength !== expected) {
-      throw new EngineError('INVALID_SHAPE', `Input ${name} is ${tensor.dtype} [${tensor.shape.join(', ')}]: ${expected} bytes expected, ${value.byteLength} given.`);
+      throw new EngineError(
+        'INVALID_SHAPE',
+        `Input ${name} is ${tensor.dtype} [${tensor.shape.join(', ')}]: ${expected} bytes expected, ${value.byteLength} given.`,
+      );
     }
     let data = value;
     if (tensor.layout === 'rows' && tensor.dtype === 'f32') {
@@ -374,7 +417,10 @@ function placeTemporaries(
       const lifetime = lifetimes.get(tensor.id);
       if (lifetime) lifetime.last = index;
       else if (access === 'read') {
-        throw new EngineError('INVALID_ARGUMENT', `${dispatch.label} reads ${tensor.label}, which nothing has written.`);
+        throw new EngineError(
+          'INVALID_ARGUMENT',
+          `${dispatch.label} reads ${tensor.label}, which nothing has written.`,
+        );
       } else lifetimes.set(tensor.id, { tensor, first: index, last: index });
     }
   });
@@ -402,7 +448,11 @@ function placeTemporaries(
 }
 
 /** All uniforms of a plan in one buffer, written once. */
-function createUniforms(engine: Engine, dispatches: readonly Dispatch[], owned: GPUBuffer[]): (GPUBufferBinding | null)[] {
+function createUniforms(
+  engine: Engine,
+  dispatches: readonly Dispatch[],
+  owned: GPUBuffer[],
+): (GPUBufferBinding | null)[] {
   const alignment = engine.device.limits.minUniformBufferOffsetAlignment;
   let bytes = 0;
   const places = dispatches.map(({ uniforms }) => {

@@ -238,7 +238,12 @@ export interface Services {
   zoo(): readonly ZooEntry[];
   createNetwork(input: { zooId: string; name?: string; seed?: number }): Promise<NetworkRecord>;
   /** ONNX, TF.js layers-model (zip of model.json and shards, or model.json plus shard uploads) or safetensors with network. */
-  importNetwork(input: { name: string; uploadIds: readonly string[]; preprocessing?: Partial<Preprocessing>; classes?: readonly string[] }): Promise<NetworkRecord>;
+  importNetwork(input: {
+    name: string;
+    uploadIds: readonly string[];
+    preprocessing?: Partial<Preprocessing>;
+    classes?: readonly string[];
+  }): Promise<NetworkRecord>;
   networks(page: PageRequest): Promise<Page<NetworkRecord>>;
   networksById(ids: readonly string[]): Promise<(NetworkRecord | null)[]>;
   revisionsById(ids: readonly string[]): Promise<(RevisionRecord | null)[]>;
@@ -274,7 +279,10 @@ export interface Services {
   // Runs
   train(input: TrainInput): Promise<RunRecord>;
   cancelRun(id: string): Promise<RunRecord>;
-  runs(filter: { readonly networkId?: string; readonly datasetId?: string }, page: PageRequest): Promise<Page<RunRecord>>;
+  runs(
+    filter: { readonly networkId?: string; readonly datasetId?: string },
+    page: PageRequest,
+  ): Promise<Page<RunRecord>>;
   runsById(ids: readonly string[]): Promise<(RunRecord | null)[]>;
   /** Stored events after `afterSequence`, oldest first, at most `limit`. */
   runEvents(runId: string, afterSequence: number, limit: number): Promise<readonly RunEvent[]>;
@@ -283,8 +291,16 @@ export interface Services {
   watchRun(runId: string, afterSequence: number): AsyncIterableIterator<RunEvent>;
 
   // Results
-  evaluate(input: { networkId: string; revisionId?: string; datasetId: string; split: Split }): Promise<EvaluationRecord>;
-  evaluations(filter: { readonly revisionIds?: readonly string[]; readonly datasetId?: string }, page: PageRequest): Promise<Page<EvaluationRecord>>;
+  evaluate(input: {
+    networkId: string;
+    revisionId?: string;
+    datasetId: string;
+    split: Split;
+  }): Promise<EvaluationRecord>;
+  evaluations(
+    filter: { readonly revisionIds?: readonly string[]; readonly datasetId?: string },
+    page: PageRequest,
+  ): Promise<Page<EvaluationRecord>>;
   predict(input: PredictInput): Promise<readonly PicturePrediction[]>;
   exportRevision(revisionId: string, format: 'SAFETENSORS'): Promise<ExportRecord>;
   device(): Promise<DeviceRecord>;

@@ -56,7 +56,13 @@ export interface PictureSource {
 export type ProgressEvent =
   | { readonly type: 'phase'; readonly phase: 'compiling' | 'features' | 'training' | 'evaluating' }
   /** Feature extraction or evaluation: pictures done of all. */
-  | { readonly type: 'pictures'; readonly done: number; readonly total: number; readonly picturesPerSecond: number; readonly etaSeconds: number | null }
+  | {
+      readonly type: 'pictures';
+      readonly done: number;
+      readonly total: number;
+      readonly picturesPerSecond: number;
+      readonly etaSeconds: number | null;
+    }
   /** At most about five a second, plus the last of each epoch. */
   | {
       readonly type: 'step';
