@@ -1,0 +1,39 @@
+import type { BatchNormLayer, Conv2dLayer, Weights, WeightTensor } from '../models/network.js';
+import { TrainingError } from './errors.js';
+
+/** A convolution with the frozen batch norm behind it folded in. */
+export interface FoldedConvolution {
+  readonly weight: WeightTensor;
+  readonly bias: WeightTensor;
+}
+
+export function weightOf(weights: Weights, name: string): WeightTensor {
+  const weight = weights.get(name);
+  if (!weight) throw new TrainingError('INVALID_NETWORK', `The network's weights have no tensor ${name}.`);
+  return weight;
+}
+
+/**
+ * Folds y = gamma (conv(x) - mean) / sqrt(variance + epsilon) + beta into the convolution: each output channel's kernel
+ * is multiplied by gamma / sqrt(variance + epsilon) (Ioffe and Szegedy 2015, section 3.1, with fixed statistics).
+ */
+export function foldBatchNorm(convolution: Conv2dLayer, norm: BatchNormLayer, weights: Weights): FoldedConvolution {
+  const kernel = weightOf(weights, convolution.weight);
+  const channels = convolution.outChannels;
+  const perChannel = kernel.data.length / channels;
+  const mean = weightOf(weights, norm.runningMean).data;
+  const variance = weightOf(weights, norm.runningVariance).data;
+  const gamma = norm.weight ? weightOf(weights, norm.weight).data : null;
+  const beta = norm.bias ? weightOf(weights, norm.bias).data : null;
+  const bias = convolution.bias ? weightOf(weights, convolution.bias).data : null;
+  const folded = new Float32Array(kernel.data.length);
+  const offset = new Float32Array(channels);
+  for (let channel = 0; channel < channels; channel++) {
+    const factor = (gamma?.[channel] ?? 1) / Math.sqrt((variance[channel] as number) + norm.epsilon);
+    offset[channel] = ((bias?.[channel] ?? 0) - (mean[channel] as number)) * factor + (beta?.[channel] ?? 0);
+    for (let i = channel * perChannel; i < (channel + 1) * perChannel; i++) {
+      folded[i] = (kernel.data[i] as number) * factor;
+    }
+  }
+  return { weight: { shape: kernel.shape, data: folded }, bias: { shape: [channels], data: offset } };
+}

@@ -1,0 +1,243 @@
+import { activation } from '../kernels/ops/activation/activation.js';
+import { add } from '../kernels/ops/add/add.js';
+import { batchNorm } from '../kernels/ops/batchNorm/batchNorm.js';
+import { concat } from '../kernels/ops/concat/concat.js';
+import { conv2d } from '../kernels/ops/conv2d/conv2d.js';
+import { dense } from '../kernels/ops/dense/dense.js';
+import { dropout } from '../kernels/ops/dropout/dropout.js';
+import { flatten } from '../kernels/ops/flatten/flatten.js';
+import { globalAveragePool } from '../kernels/ops/globalAveragePool/globalAveragePool.js';
+import { averagePool, maxPool } from '../kernels/ops/pool/pool.js';
+import { softmax } from '../kernels/ops/softmax/softmax.js';
+import { zeroPad } from '../kernels/ops/zeroPad/zeroPad.js';
+import type { PlanBuilder } from '../kernels/plan.js';
+import type { Tensor } from '../kernels/tensor.js';
+import type { Activation, BatchNormLayer, Conv2dLayer, Layer, Network, Weights } from '../models/network.js';
+import type { DeviceWeights } from './deviceWeights.js';
+import { TrainingError } from './errors.js';
+import { foldBatchNorm } from './fold.js';
+
+export interface ForwardOptions {
+  /** Layers to compute, in topological order. Their other inputs are in `values`. */
+  readonly layers: readonly Layer[];
+  /** Outputs of layers that are given, by layer name. */
+  readonly values: ReadonlyMap<string, Tensor>;
+  /** Layers whose values the caller reads: never swallowed by a fusion. */
+  readonly keep: ReadonlySet<string>;
+  /** `train`: layers that are not frozen use batch statistics, dropout and gradients. `eval`: nothing changes. */
+  readonly mode: 'train' | 'eval';
+  /** [seed, step, 0, 0], dense u32: needed where the mode is `train` and there is dropout. */
+  readonly step?: Tensor;
+  /**
+   * True where no weight can change while the plan lives (inference): all batch norms may be folded into convolutions.
+   * Otherwise those of frozen layers are.
+   */
+  readonly weightsAreFixed: boolean;
+}
+
+/** Puts layers of a network onto a plan and returns the layers' values by name. */
+export function buildForward(
+  b: PlanBuilder,
+  network: Network,
+  weights: Weights,
+  device: DeviceWeights,
+  options: ForwardOptions,
+): Map<string, Tensor> {
+  return new ForwardBuilder(b, network, weights, device, options).build();
+}
+
+class ForwardBuilder {
+  private readonly values: Map<string, Tensor>;
+  private readonly consumers = new Map<string, Layer[]>();
+  private readonly position: Map<string, number>;
+
+  constructor(
+    private readonly b: PlanBuilder,
+    private readonly network: Network,
+    private readonly weights: Weights,
+    private readonly device: DeviceWeights,
+    private readonly options: ForwardOptions,
+  ) {
+    this.values = new Map(options.values);
+    this.position = new Map(network.layers.map((layer, index) => [layer.name, index]));
+    for (const layer of network.layers) {
+      for (const input of layer.inputs) {
+        const list = this.consumers.get(input);
+        if (list) list.push(layer);
+        else this.consumers.set(input, [layer]);
+      }
+    }
+  }
+
+  build(): Map<string, Tensor> {
+    const planned = new Set(this.options.layers.map((layer) => layer.name));
+    for (const layer of this.options.layers) {
+      if (this.values.has(layer.name)) continue;
+      this.layer(layer, planned);
+    }
+    return this.values;
+  }
+
+  /** The one layer that reads `layer`, where a fusion may swallow `layer`'s own value. */
+  private soleConsumer(layer: Layer, planned: ReadonlySet<string>): Layer | null {
+    const consumers = this.consumers.get(layer.name) ?? [];
+    const [only] = consumers;
+    if (consumers.length !== 1 || !only || this.options.keep.has(layer.name) || !planned.has(only.name)) return null;
+    return only;
+  }
+
+  private fusedActivation(layer: Layer, planned: ReadonlySet<string>): { activation: Activation | null; last: Layer } {
+    const next = this.soleConsumer(layer, planned);
+    return next?.kind === 'activation'
+      ? { activation: next.activation, last: next }
+      : { activation: null, last: layer };
+  }
+
+  private trains(layer: Layer): boolean {
+    return this.options.mode === 'train' && layer.learningRateFactor > 0;
+  }
+
+  /** Whether a layer's weights stay as they are for as long as the plan lives. */
+  private isFixed(layer: Layer): boolean {
+    return this.options.weightsAreFixed || layer.learningRateFactor === 0;
+  }
+
+  private parameter(layer: Layer, name: string): Tensor {
+    return this.b.persistent(this.device.get(name), { trainable: this.trains(layer) });
+  }
+
+  private optional(layer: Layer, name: string | null): Tensor | null {
+    return name === null ? null : this.parameter(layer, name);
+  }
+
+  private value(name: string | undefined, reader: Layer): Tensor {
+    const value = name === undefined ? undefined : this.values.get(name);
+    if (!value)
+      throw new TrainingError(
+        'INVALID_NETWORK',
+        `Layer ${reader.name} reads ${name}, which comes later or is missing.`,
+      );
+    return value;
+  }
+
+  private layer(layer: Layer, planned: ReadonlySet<string>): void {
+    const { b } = this;
+    const x = () => this.value(layer.inputs[0], layer);
+    const set = (tensor: Tensor, name = layer.name) => this.values.set(name, tensor);
+    switch (layer.kind) {
+      case 'input':
+        throw new TrainingError('INVALID_NETWORK', `The input ${layer.name} was given no value.`);
+      case 'conv2d':
+        this.convolution(layer, planned);
+        return;
+      case 'dense': {
+        const { activation: fused, last } = this.fusedActivation(layer, planned);
+        const bias = this.optional(layer, layer.bias);
+        set(dense(b, this.asVector(x()), this.parameter(layer, layer.weight), { bias, activation: fused }), last.name);
+        return;
+      }
+      case 'batchNorm': {
+        const { activation: fused, last } = this.fusedActivation(layer, planned);
+        set(this.batchNorm(layer, x(), fused), last.name);
+        return;
+      }
+      case 'activation':
+        set(activation(b, x(), layer.activation));
+        return;
+      case 'maxPool':
+        set(maxPool(b, x(), layer));
+        return;
+      case 'averagePool':
+        set(averagePool(b, x(), layer));
+        return;
+      case 'globalAveragePool':
+        set(globalAveragePool(b, x(), { flatten: layer.flatten }));
+        return;
+      case 'add': {
+        const { activation: fused, last } = this.fusedActivation(layer, planned);
+        let sum = x();
+        layer.inputs.slice(1).forEach((name, index) => {
+          const isLast = index === layer.inputs.length - 2;
+          sum = add(b, sum, this.value(name, layer), { activation: isLast ? fused : null });
+        });
+        set(sum, last.name);
+        return;
+      }
+      case 'concat':
+        set(
+          concat(
+            b,
+            layer.inputs.map((name) => this.value(name, layer)),
+          ),
+        );
+        return;
+      case 'flatten':
+        set(flatten(b, x()));
+        return;
+      case 'dropout':
+        set(this.dropout(layer.name, x(), layer.rate));
+        return;
+      case 'softmax':
+        set(softmax(b, x()));
+        return;
+      case 'zeroPad':
+        set(zeroPad(b, x(), layer.padding));
+        return;
+    }
+  }
+
+  /** A dense layer takes [N, F]; [N, F, 1, 1] is the same in memory. */
+  private asVector(x: Tensor): Tensor {
+    return x.shape.length === 4 ? flatten(this.b, x) : x;
+  }
+
+  private dropout(name: string, x: Tensor, rate: number): Tensor {
+    if (this.options.mode === 'eval' || rate === 0) return x;
+    if (!this.options.step) throw new TrainingError('INVALID_NETWORK', `Dropout ${name} needs the plan's step input.`);
+    return dropout(this.b, x, rate, this.options.step, this.position.get(name) as number);
+  }
+
+  private batchNorm(layer: BatchNormLayer, x: Tensor, fused: Activation | null): Tensor {
+    const parameters = {
+      weight: this.optional(layer, layer.weight),
+      bias: this.optional(layer, layer.bias),
+      runningMean: this.b.persistent(this.device.get(layer.runningMean)),
+      runningVariance: this.b.persistent(this.device.get(layer.runningVariance)),
+      epsilon: layer.epsilon,
+      momentum: layer.momentum,
+    };
+    return batchNorm(this.b, x, parameters, this.trains(layer) ? 'batch' : 'running', { activation: fused });
+  }
+
+  /** A convolution with what can be fused behind it: frozen batch norm, residual addition, activation. */
+  private convolution(layer: Conv2dLayer, planned: ReadonlySet<string>): void {
+    const { b } = this;
+    const x = this.value(layer.inputs[0], layer);
+    let last: Layer = layer;
+    let weight: Tensor;
+    let bias: Tensor | null;
+    const next = this.soleConsumer(layer, planned);
+    if (next?.kind === 'batchNorm' && this.isFixed(layer) && this.isFixed(next)) {
+      const folded = foldBatchNorm(layer, next, this.weights);
+      weight = b.persistent(this.device.derived(`${layer.weight} * ${next.name}`, () => folded.weight));
+      bias = b.persistent(this.device.derived(`${layer.weight} + ${next.name}`, () => folded.bias));
+      last = next;
+    } else {
+      weight = this.parameter(layer, layer.weight);
+      bias = this.optional(layer, layer.bias);
+    }
+    let residual: Tensor | null = null;
+    const sum = this.soleConsumer(last, planned);
+    if (sum?.kind === 'add' && sum.inputs.length === 2) {
+      const other = this.values.get(
+        sum.inputs[0] === last.name ? (sum.inputs[1] as string) : (sum.inputs[0] as string),
+      );
+      if (other) {
+        residual = other;
+        last = sum;
+      }
+    }
+    const fused = this.fusedActivation(last, planned);
+    this.values.set(fused.last.name, conv2d(b, x, weight, layer, { bias, residual, activation: fused.activation }));
+  }
+}

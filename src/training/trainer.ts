@@ -1,0 +1,256 @@
+import type { Engine } from '../kernels/engine.js';
+import type { Network, Weights } from '../models/network.js';
+import { TrainingError } from './errors.js';
+import { type FeatureSource, openFeatureSource } from './features.js';
+import { type BatchResult, IGNORED_LABEL, TrainableHead } from './head.js';
+import { checkTrainingOptions } from './options.js';
+import { partitionNetwork, trainedWeights } from './partition.js';
+import { ProgressMeter } from './progress.js';
+import { epochOrder } from './shuffle.js';
+import type { PictureSource, ProgressEvent, Sample, TrainingOptions } from './types.js';
+
+export interface TrainingRequest {
+  readonly engine: Engine;
+  readonly network: Network;
+  readonly weights: Weights;
+  readonly train: readonly Sample[];
+  /** May be empty: then the best weights are the last ones. */
+  readonly validation: readonly Sample[];
+  readonly pictures: PictureSource;
+  readonly options: TrainingOptions;
+  readonly signal: AbortSignal;
+  readonly onProgress: (event: ProgressEvent) => void | Promise<void>;
+}
+
+export interface TrainingResult {
+  /** Weights of the epoch with the best validation accuracy (of equals, the lowest loss; of equals, the first). */
+  readonly best: Weights;
+  readonly last: Weights;
+  /** Epochs count from 1; 0 where no epoch was finished. */
+  readonly bestEpoch: number;
+  /** Steps that were taken. */
+  readonly steps: number;
+  readonly secondsFeatures: number;
+  readonly secondsTrain: number;
+  readonly cancelled: boolean;
+}
+
+/** Pictures between two looks of validation at the GPU; padding fills the last batch. */
+const EVAL_BATCH = 32;
+
+/**
+ * Trains the layers of a network whose learning-rate factor is not 0. The same request gives the same bits on the same
+ * adapter, with the feature cache on or off.
+ *
+ * An aborted signal ends the run after the step at hand and resolves with `cancelled` and the weights so far.
+ * Throws `TrainingError` for a request that cannot be trained and `EngineError` where the device fails.
+ */
+export async function trainNetwork(request: TrainingRequest): Promise<TrainingResult> {
+  checkRequest(request);
+  const { engine, network, weights, options, pictures } = request;
+  const partition = partitionNetwork(network);
+  await request.onProgress({ type: 'phase', phase: 'compiling' });
+  const source = await openFeatureSource(engine, network, weights, partition, pictures, options.cacheFeatures);
+  let head: TrainableHead | null = null;
+  try {
+    head = new TrainableHead(engine, network, weights, partition, source.shapes, options);
+    return await new Training(request, source, head).run();
+  } finally {
+    head?.dispose();
+    source.dispose();
+  }
+}
+
+function checkRequest({ network, train, validation, options }: TrainingRequest): void {
+  checkTrainingOptions(options);
+  if (train.length === 0) {
+    throw new TrainingError(
+      'EMPTY_SPLIT',
+      'The data set has no training pictures. Add pictures, or choose another split.',
+    );
+  }
+  if (!network.layers.some((layer) => trainedWeights(layer).parameters.length > 0)) {
+    throw new TrainingError('NOTHING_TO_TRAIN', 'Every layer is frozen. Unfreeze a layer or replace the head first.');
+  }
+  const classes = network.classes?.length;
+  const wrong = [...train, ...validation].find(
+    ({ label }) => !Number.isInteger(label) || label < 0 || (classes !== undefined && label >= classes),
+  );
+  if (wrong) {
+    throw new TrainingError(
+      'INVALID_OPTIONS',
+      `Picture ${wrong.hash} has label ${wrong.label}; the network has ${classes} classes.`,
+    );
+  }
+}
+
+interface Measured {
+  readonly loss: number;
+  readonly accuracy: number;
+}
+
+class Training {
+  private steps = 0;
+  private stopped: 'no' | 'cancelled' | 'budget' = 'no';
+  private trainingStarted = 0;
+
+  constructor(
+    private readonly request: TrainingRequest,
+    private readonly source: FeatureSource,
+    private readonly head: TrainableHead,
+  ) {}
+
+  private get batchSize(): number {
+    return Math.min(this.request.options.batchSize, this.request.train.length);
+  }
+
+  async run(): Promise<TrainingResult> {
+    const { train, validation, options, onProgress } = this.request;
+    const rest = train.length % this.batchSize;
+    const sizes = rest === 0 ? [this.batchSize] : [this.batchSize, rest];
+    await this.head.compile(sizes, validation.length > 0 ? EVAL_BATCH : null);
+    const featuresStarted = performance.now();
+    if (this.source.shapes !== null && options.cacheFeatures) {
+      await onProgress({ type: 'phase', phase: 'features' });
+      const meter = new ProgressMeter(onProgress);
+      const hashes = [...train, ...validation].map(({ hash }) => hash);
+      await this.source.prepare(hashes, this.request.signal, (done, total) => meter.pictures(done, total));
+    }
+    this.trainingStarted = performance.now();
+    const secondsFeatures = (this.trainingStarted - featuresStarted) / 1000;
+    await onProgress({ type: 'phase', phase: 'training' });
+    const { best, bestEpoch } = await this.epochs();
+    const last = await this.head.snapshot();
+    return {
+      best: best ?? last,
+      last,
+      bestEpoch,
+      steps: this.steps,
+      secondsFeatures,
+      secondsTrain: (performance.now() - this.trainingStarted) / 1000,
+      cancelled: this.stopped === 'cancelled',
+    };
+  }
+
+  private async epochs(): Promise<{ best: Weights | null; bestEpoch: number }> {
+    const { options, validation, onProgress } = this.request;
+    const meter = new ProgressMeter(onProgress);
+    let best: Weights | null = null;
+    let bestMeasured: Measured | null = null;
+    let bestEpoch = 0;
+    for (let epoch = 1; epoch <= options.epochs && this.stopped === 'no'; epoch++) {
+      const started = performance.now();
+      const trained = await this.epoch(epoch, meter);
+      if (trained === null || this.isCancelled()) break;
+      const validated = validation.length > 0 ? await this.validate() : null;
+      await onProgress({
+        type: 'epoch',
+        epoch,
+        epochs: options.epochs,
+        trainLoss: trained.loss,
+        trainAccuracy: trained.accuracy,
+        validationLoss: validated?.loss ?? null,
+        validationAccuracy: validated?.accuracy ?? null,
+        seconds: (performance.now() - started) / 1000,
+      });
+      if (validated === null) bestEpoch = epoch;
+      else if (bestMeasured === null || isBetter(validated, bestMeasured)) {
+        best = await this.head.snapshot();
+        bestMeasured = validated;
+        bestEpoch = epoch;
+      }
+    }
+    return { best, bestEpoch };
+  }
+
+  private isCancelled(): boolean {
+    if (this.request.signal.aborted) this.stopped = 'cancelled';
+    return this.stopped === 'cancelled';
+  }
+
+  private isOverBudget(): boolean {
+    const { maxSeconds } = this.request.options;
+    return maxSeconds !== null && performance.now() - this.trainingStarted >= maxSeconds * 1000;
+  }
+
+  /**
+   * One pass over the training pictures. A step's result is read while the next one runs, so that the GPU never waits;
+   * the next batch is loaded meanwhile too. Null where no step was taken.
+   */
+  private async epoch(epoch: number, meter: ProgressMeter): Promise<Measured | null> {
+    const { train, options } = this.request;
+    const order = epochOrder(train.length, options.seed, epoch);
+    const batches: Sample[][] = [];
+    for (let start = 0; start < order.length; start += this.batchSize) {
+      batches.push(Array.from(order.subarray(start, start + this.batchSize), (index) => train[index] as Sample));
+    }
+    let lossSum = 0;
+    let correct = 0;
+    let seen = 0;
+    let pending: { finish: () => Promise<BatchResult>; step: number; size: number } | null = null;
+    const settle = async () => {
+      if (!pending) return;
+      const { finish, step, size } = pending;
+      pending = null;
+      const result = await finish();
+      if (!Number.isFinite(result.loss)) {
+        throw new TrainingError(
+          'DIVERGED',
+          `The loss is ${result.loss} at step ${step} of epoch ${epoch}. Lower the learning rate (${options.learningRate}) or set gradientClipNorm.`,
+        );
+      }
+      lossSum += result.loss * size;
+      correct += result.correct;
+      seen += size;
+      await meter.step(
+        { epoch, epochs: options.epochs, step, steps: batches.length, learningRate: options.learningRate },
+        { loss: lossSum / seen, accuracy: correct / seen },
+        size,
+      );
+    };
+    const load = (index: number) => {
+      const batch = batches[index];
+      const inputs = batch ? this.source.load(batch.map(({ hash }) => hash)) : null;
+      inputs?.catch(() => undefined);
+      return inputs;
+    };
+    let next = load(0);
+    for (const [index, batch] of batches.entries()) {
+      const inputs = await next;
+      if (this.isCancelled() || inputs === null) break;
+      const labels = Uint32Array.from(batch, ({ label }) => label);
+      const finish = this.head.trainStep(inputs, labels, options.learningRate);
+      this.steps++;
+      next = load(index + 1);
+      await settle();
+      pending = { finish, step: index + 1, size: batch.length };
+      if (this.isOverBudget()) {
+        this.stopped = 'budget';
+        break;
+      }
+    }
+    await settle();
+    await next;
+    return seen === 0 ? null : { loss: lossSum / seen, accuracy: correct / seen };
+  }
+
+  private async validate(): Promise<Measured> {
+    const { validation } = this.request;
+    let lossSum = 0;
+    let correct = 0;
+    for (let start = 0; start < validation.length; start += EVAL_BATCH) {
+      const batch = validation.slice(start, start + EVAL_BATCH);
+      const labels = new Uint32Array(EVAL_BATCH).fill(IGNORED_LABEL);
+      labels.set(batch.map(({ label }) => label));
+      const first = (batch[0] as Sample).hash;
+      const hashes = Array.from({ length: EVAL_BATCH }, (_, index) => batch[index]?.hash ?? first);
+      const result = await this.head.evaluateBatch(await this.source.load(hashes), labels)();
+      lossSum += result.lossSum;
+      correct += result.correct;
+    }
+    return { loss: lossSum / validation.length, accuracy: correct / validation.length };
+  }
+}
+
+const isBetter = (a: Measured, b: Measured): boolean =>
+  a.accuracy > b.accuracy || (a.accuracy === b.accuracy && a.loss < b.loss);
