@@ -53,7 +53,7 @@ class ForwardBuilder {
 
   constructor(
     private readonly b: PlanBuilder,
-    private readonly network: Network,
+    network: Network,
     private readonly weights: Weights,
     private readonly device: DeviceWeights,
     private readonly options: ForwardOptions,

@@ -1,0 +1,173 @@
+import '@tensorflow/tfjs-backend-cpu';
+import * as tf from '@tensorflow/tfjs-core';
+import type { Layer, Network, Weights } from '../../src/models/network.js';
+
+/** A network evaluated by tfjs's CPU backend (NHWC): an oracle for values and gradients that is not ours. */
+export interface TfjsResult {
+  readonly loss: number;
+  readonly logits: Float32Array;
+  /** By our weight names, in our layouts ([O, I, kh, kw], [out, in]). */
+  readonly gradients: ReadonlyMap<string, Float32Array>;
+}
+
+/** Our layout -> tfjs's: [O, I, kh, kw] -> [kh, kw, I, O] (depthwise: [kh, kw, C, 1]), [out, in] -> [in, out]. */
+function toTfjs(shape: readonly number[], data: Float32Array, depthwise: boolean): tf.Tensor {
+  const tensor = tf.tensor(data, shape as number[]);
+  if (shape.length === 4) return tf.transpose(tensor, depthwise ? [2, 3, 0, 1] : [2, 3, 1, 0]);
+  return shape.length === 2 ? tf.transpose(tensor) : tensor;
+}
+
+function toOurs(gradient: tf.Tensor, depthwise: boolean): Float32Array {
+  let tensor = gradient;
+  if (gradient.rank === 4) tensor = tf.transpose(gradient, depthwise ? [2, 3, 0, 1] : [3, 2, 0, 1]);
+  else if (gradient.rank === 2) tensor = tf.transpose(gradient);
+  return tensor.dataSync() as Float32Array;
+}
+
+function isDepthwise(layer: Layer, weights: Weights): boolean {
+  return layer.kind === 'conv2d' && layer.groups > 1 && weights.get(layer.weight)?.shape[1] === 1;
+}
+
+/** Mean cross-entropy of `labels` and its gradients. `x` is N, C, H, W. Batch norms use the batch's statistics. */
+export function tfjsStep(
+  network: Network,
+  weights: Weights,
+  x: Float32Array,
+  shape: readonly [number, number, number, number],
+  labels: readonly number[],
+): TfjsResult {
+  let result: TfjsResult | null = null;
+  tf.tidy(() => {
+    const depthwise = new Set(
+      network.layers
+        .filter((layer) => isDepthwise(layer, weights))
+        .map((layer) => (layer.kind === 'conv2d' ? layer.weight : '')),
+    );
+    const trainable = network.layers.flatMap((layer) => {
+      if (layer.kind === 'conv2d' || layer.kind === 'dense' || layer.kind === 'batchNorm') {
+        return [layer.weight, layer.bias].filter((name) => name !== null);
+      }
+      return [];
+    });
+    const tensors = trainable.map((name) => {
+      const weight = weights.get(name);
+      if (!weight) throw new Error(`no weight ${name}`);
+      return toTfjs(weight.shape, weight.data, depthwise.has(name));
+    });
+    const input = tf.transpose(tf.tensor4d(x, shape as [number, number, number, number]), [0, 2, 3, 1]);
+    let logits: tf.Tensor | null = null;
+    const loss = (...variables: tf.Tensor[]): tf.Scalar => {
+      const byName = new Map(trainable.map((name, index) => [name, variables[index] as tf.Tensor]));
+      logits = forward(network, byName, input);
+      const classes = logits.shape[1] as number;
+      const target = tf.oneHot(tf.tensor1d(labels as number[], 'int32'), classes);
+      const logProbabilities = tf.logSoftmax(logits);
+      return tf.neg(tf.mean(tf.sum(tf.mul(target, logProbabilities), 1))) as tf.Scalar;
+    };
+    const { value, grads } = tf.valueAndGrads(loss)(tensors);
+    const gradients = new Map(
+      trainable.map((name, index) => [name, toOurs(grads[index] as tf.Tensor, depthwise.has(name))]),
+    );
+    result = {
+      loss: value.dataSync()[0] as number,
+      logits: (logits as unknown as tf.Tensor).dataSync() as Float32Array,
+      gradients,
+    };
+  });
+  return result as unknown as TfjsResult;
+}
+
+function forward(network: Network, weights: ReadonlyMap<string, tf.Tensor>, input: tf.Tensor4D): tf.Tensor2D {
+  const values = new Map<string, tf.Tensor>();
+  let last: tf.Tensor = input;
+  for (const layer of network.layers) {
+    const inputs = layer.inputs.map((name) => values.get(name) as tf.Tensor);
+    last = layer.kind === 'input' ? input : apply(layer, inputs, weights);
+    values.set(layer.name, last);
+  }
+  return (last.rank === 4 ? tf.reshape(last, [last.shape[0] as number, -1]) : last) as tf.Tensor2D;
+}
+
+function apply(layer: Layer, inputs: readonly tf.Tensor[], weights: ReadonlyMap<string, tf.Tensor>): tf.Tensor {
+  const x = inputs[0] as tf.Tensor4D;
+  const weight = (name: string | null) => (name === null ? null : (weights.get(name) as tf.Tensor));
+  switch (layer.kind) {
+    case 'conv2d': {
+      const { top, left, bottom, right } = layer.padding;
+      const padded = tf.pad(x, [
+        [0, 0],
+        [top, bottom],
+        [left, right],
+        [0, 0],
+      ]);
+      const kernel = weight(layer.weight) as tf.Tensor4D;
+      const stride = layer.stride as [number, number];
+      const convolved =
+        layer.groups > 1
+          ? tf.depthwiseConv2d(padded, kernel, stride, 'valid')
+          : tf.conv2d(padded, kernel, stride, 'valid', 'NHWC', layer.dilation as [number, number]);
+      const bias = weight(layer.bias);
+      return bias ? tf.add(convolved, bias) : convolved;
+    }
+    case 'dense': {
+      const product = tf.matMul(x as unknown as tf.Tensor2D, weight(layer.weight) as tf.Tensor2D);
+      const bias = weight(layer.bias);
+      return bias ? tf.add(product, bias) : product;
+    }
+    case 'batchNorm': {
+      const { mean, variance } = tf.moments(x, [0, 1, 2]);
+      const normalised = tf.div(tf.sub(x, mean), tf.sqrt(tf.add(variance, layer.epsilon)));
+      const scaled = tf.mul(normalised, weight(layer.weight) as tf.Tensor);
+      return tf.add(scaled, weight(layer.bias) as tf.Tensor);
+    }
+    case 'activation':
+      return layer.activation === 'relu' ? tf.relu(x) : tf.clipByValue(x, 0, 6);
+    case 'maxPool': {
+      const { top, left, bottom, right } = layer.padding;
+      const padded = tf.pad(
+        x,
+        [
+          [0, 0],
+          [top, bottom],
+          [left, right],
+          [0, 0],
+        ],
+        -1e30,
+      );
+      const stride = layer.stride as [number, number];
+      let ceil: tf.Tensor4D = padded as tf.Tensor4D;
+      if (layer.ceilMode) {
+        const extra = [0, 1].map((axis) => {
+          const size = padded.shape[axis + 1] as number;
+          const over = (size - (layer.kernel[axis] as number)) % (stride[axis] as number);
+          return over === 0 ? 0 : (stride[axis] as number) - over;
+        });
+        ceil = tf.pad(
+          padded,
+          [
+            [0, 0],
+            [0, extra[0] as number],
+            [0, extra[1] as number],
+            [0, 0],
+          ],
+          -1e30,
+        ) as tf.Tensor4D;
+      }
+      return tf.maxPool(ceil, layer.kernel as [number, number], stride, 'valid');
+    }
+    case 'globalAveragePool': {
+      const pooled = tf.mean(x, [1, 2], !layer.flatten);
+      return pooled;
+    }
+    case 'add':
+      return tf.add(inputs[0] as tf.Tensor, inputs[1] as tf.Tensor);
+    case 'concat':
+      return tf.concat(inputs as tf.Tensor4D[], 3);
+    case 'flatten':
+      return tf.reshape(tf.transpose(x, [0, 3, 1, 2]), [x.shape[0], -1]);
+    case 'dropout':
+      return x;
+    default:
+      throw new Error(`the tfjs oracle has no ${layer.kind}`);
+  }
+}

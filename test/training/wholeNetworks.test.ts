@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import type { Engine } from '../../src/kernels/engine.js';
+import { softmaxCrossEntropy } from '../../src/kernels/ops/crossEntropy/crossEntropy.js';
+import { flatten } from '../../src/kernels/ops/flatten/flatten.js';
+import { PlanBuilder } from '../../src/kernels/plan.js';
+import { mobilenetV2 } from '../../src/models/architectures/mobilenetV2.js';
+import { resnet18 } from '../../src/models/architectures/resnet.js';
+import { squeezenet } from '../../src/models/architectures/squeezenet.js';
+import type { Network, Weights } from '../../src/models/network.js';
+import { openEngine, releaseGpu } from '../../src/runtime/gpu.js';
+import { DeviceWeights } from '../../src/training/deviceWeights.js';
+import { buildForward } from '../../src/training/forward.js';
+import { hasParameters, trainedWeights } from '../../src/training/partition.js';
+import { tfjsStep } from './tfjsNetwork.js';
+
+/** One forward and backward pass of a whole network on the engine, every layer trainable. */
+async function ourStep(
+  engine: Engine,
+  network: Network,
+  weights: Weights,
+  x: Float32Array,
+  shape: readonly number[],
+  labels: readonly number[],
+) {
+  const b = new PlanBuilder(engine);
+  const device = new DeviceWeights(engine, weights);
+  const input = b.input('x', shape);
+  const step = b.input('step', [4], { dtype: 'u32', layout: 'dense' });
+  const target = b.input('labels', [labels.length], { dtype: 'u32', layout: 'dense' });
+  const first = network.layers[0];
+  const last = network.layers.at(-1);
+  assert.ok(first && last);
+  const values = buildForward(b, network, weights, device, {
+    layers: network.layers,
+    values: new Map([[first.name, input]]),
+    keep: new Set([last.name]),
+    mode: 'train',
+    step,
+    weightsAreFixed: false,
+  });
+  const raw = values.get(last.name);
+  assert.ok(raw);
+  const logits = raw.shape.length === 4 ? flatten(b, raw) : raw;
+  const { loss } = softmaxCrossEntropy(b, logits, target, { labelSmoothing: 0 });
+  const gradients = b.backward(loss);
+  b.output('loss', loss);
+  b.output('logits', logits);
+  const names = network.layers.filter(hasParameters).flatMap((layer) => trainedWeights(layer).parameters);
+  for (const name of names) {
+    const gradient = gradients.get(b.persistent(device.get(name)));
+    assert.ok(gradient, `no gradient for ${name}`);
+    b.output(`gradient ${name}`, gradient);
+  }
+  const plan = await b.compile({ poison: true });
+  const outputs = await plan.run({ x, step: new Uint32Array(4), labels: Uint32Array.from(labels) })();
+  plan.dispose();
+  device.dispose();
+  return { outputs, names };
+}
+
+/** Largest relative difference in the L2 norm. */
+function relativeError(actual: Float32Array, expected: Float32Array): number {
+  assert.equal(actual.length, expected.length);
+  let difference = 0;
+  let norm = 0;
+  for (let i = 0; i < expected.length; i++) {
+    difference += ((actual[i] as number) - (expected[i] as number)) ** 2;
+    norm += (expected[i] as number) ** 2;
+  }
+  return Math.sqrt(difference / Math.max(norm, 1e-30));
+}
+
+const withoutDropout = (network: Network): Network => ({
+  ...network,
+  layers: network.layers.map((layer) => (layer.kind === 'dropout' ? { ...layer, rate: 0 } : layer)),
+});
+
+describe('one training step of a whole network equals tfjs', () => {
+  let engine: Engine;
+  before(async () => {
+    engine = await openEngine();
+  });
+  after(() => {
+    engine.destroy();
+    releaseGpu();
+  });
+
+  const seed = Number(process.env.GRAFT_TEST_SEED ?? Math.floor(Math.random() * 2 ** 31));
+  const cases = [
+    { name: 'MobileNet-v2', make: () => mobilenetV2({ inputSize: 64, classes: 10, seed }), side: 64, batch: 4 },
+    {
+      name: 'SqueezeNet 1.1',
+      make: () => squeezenet({ version: '1.1', inputSize: 64, classes: 7, seed }),
+      side: 64,
+      batch: 3,
+    },
+    { name: 'ResNet-18', make: () => resnet18({ inputSize: 48, classes: 5, seed }), side: 48, batch: 2 },
+  ];
+  for (const { name, make, side, batch } of cases) {
+    test(`${name}, batch ${batch}, ${side} px`, async (t) => {
+      t.diagnostic(`seed ${seed} (GRAFT_TEST_SEED repeats it)`);
+      const { network: made, weights } = make();
+      const network = withoutDropout(made);
+      let state = seed >>> 0;
+      const random = () => {
+        state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+        return state / 2 ** 32 - 0.5;
+      };
+      const shape = [batch, 3, side, side] as const;
+      const x = Float32Array.from({ length: batch * 3 * side * side }, () => 2 * random());
+      const classes = network.classes?.length ?? 5;
+      const labels = Array.from({ length: batch }, (_, i) => i % classes);
+      const expected = tfjsStep(network, weights, x, shape, labels);
+      const { outputs, names } = await ourStep(engine, network, weights, x, shape, labels);
+      assert.ok(Math.abs((outputs.loss?.[0] as number) - expected.loss) < 1e-3 * Math.abs(expected.loss));
+      assert.ok(names.length > 20);
+      const worst = names
+        .map((parameter) => ({
+          parameter,
+          error: relativeError(
+            outputs[`gradient ${parameter}`] as Float32Array,
+            expected.gradients.get(parameter) as Float32Array,
+          ),
+        }))
+        .sort((a, b) => b.error - a.error);
+      t.diagnostic(`worst: ${worst[0]?.parameter} ${worst[0]?.error.toExponential(2)}`);
+      for (const { parameter, error } of worst) assert.ok(error < 1e-3, `${parameter}: ${error}`);
+    });
+  }
+});
