@@ -1,0 +1,109 @@
+import { type ImportProblem, ModelError, unsupported } from '../errors.js';
+import { ancestors, keepWeights, type Model, uniqueName } from '../graph.js';
+import type { Layer, Network, Preprocessing, WeightTensor } from '../network.js';
+import { imagenetPreprocessing } from '../preprocessing.js';
+import { layerShape } from '../shapes.js';
+import { LIMITS, validateNetwork } from '../validate.js';
+
+/** What the person who imports knows better than the file. */
+export interface ImportOptions {
+  /** Default: ImageNet's (torchvision), at the input's size. The sizes are always the network's own. */
+  readonly preprocessing?: Partial<Preprocessing>;
+  /** Labels of the outputs, in order. */
+  readonly classes?: readonly string[];
+  /** Side of the input in pixels where the file leaves it open. Default 224. */
+  readonly inputSize?: number;
+}
+
+type OmitFromEach<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
+/** A layer before its name is made unique. */
+export type LayerDraft = OmitFromEach<Layer, 'learningRateFactor'>;
+
+/** Collects the layers, weights and problems of a file that is being imported, in topological order. */
+export class ImportBuilder {
+  private readonly layers: Layer[] = [];
+  private readonly shapes = new Map<string, number[]>();
+  private readonly weights = new Map<string, WeightTensor>();
+  readonly problems: ImportProblem[] = [];
+
+  constructor(private readonly format: string) {}
+
+  /** Appends a layer and returns its name, unique. Throws INVALID_NETWORK where its inputs do not fit. */
+  add(draft: LayerDraft): string {
+    if (this.layers.length >= LIMITS.layers) {
+      throw new ModelError('INVALID_FILE', `This ${this.format} model has more than ${LIMITS.layers} layers.`);
+    }
+    const name = uniqueName(draft.name || draft.kind, (taken) => this.shapes.has(taken));
+    const layer: Layer = { ...draft, name, learningRateFactor: 1 };
+    const shape = layerShape(
+      layer,
+      layer.inputs.map((input) => this.shape(input)),
+    );
+    this.layers.push(layer);
+    this.shapes.set(name, shape);
+    return name;
+  }
+
+  shape(layer: string): number[] {
+    const shape = this.shapes.get(layer);
+    if (!shape) throw new ModelError('INVALID_FILE', `This ${this.format} model reads ${layer}, which does not exist.`);
+    return shape;
+  }
+
+  /** Adds a weight; returns its name, unique. */
+  weight(name: string, shape: readonly number[], data: Float32Array): string {
+    const unique = uniqueName(name, (taken) => this.weights.has(taken));
+    this.weights.set(unique, { shape: [...shape], data });
+    return unique;
+  }
+
+  problem(layer: string, kind: string, attribute: string | null): void {
+    this.problems.push({ layer, kind, attribute });
+  }
+
+  /** Throws UNSUPPORTED with everything that `problem` was told, if anything. */
+  throwProblems(): void {
+    if (this.problems.length > 0) throw unsupported(this.format, this.problems);
+  }
+
+  layer(name: string): Layer {
+    return this.layers.find((layer) => layer.name === name) as Layer;
+  }
+
+  /** Whether some layer already reads `name`. */
+  isRead(name: string): boolean {
+    return this.layers.some((layer) => layer.inputs.includes(name));
+  }
+
+  /** Replaces a layer that nothing reads yet, keeping its name. */
+  replace(layer: Layer): void {
+    this.layers[this.layers.findIndex((old) => old.name === layer.name)] = layer;
+    this.shapes.set(
+      layer.name,
+      layerShape(
+        layer,
+        layer.inputs.map((input) => this.shape(input)),
+      ),
+    );
+  }
+
+  /** The finished model, ending in `output`; layers that it does not need are left out. */
+  build(architecture: string, output: string, options: ImportOptions): Model {
+    const needed = ancestors(this.layers, output);
+    const layers = this.layers.filter((layer) => needed.has(layer.name));
+    const [input] = layers;
+    if (input?.kind !== 'input') {
+      throw new ModelError('INVALID_FILE', `The output of this ${this.format} model does not depend on its input.`);
+    }
+    const [, height, width] = input.shape;
+    const network: Network = {
+      architecture,
+      layers,
+      preprocessing: { ...imagenetPreprocessing(height, width), ...options.preprocessing, height, width },
+      classes: options.classes ?? null,
+    };
+    const weights = keepWeights(layers, this.weights);
+    validateNetwork(network, weights);
+    return { network, weights };
+  }
+}

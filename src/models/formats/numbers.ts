@@ -1,0 +1,89 @@
+import { ModelError } from '../errors.js';
+
+/** IEEE 754 binary16 -> number. */
+export function halfToNumber(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >> 10) & 0x1f;
+  const fraction = bits & 0x3ff;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
+  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+}
+
+/** How the values of an array lie in a file, little-endian. */
+export type StoredType =
+  | 'f16'
+  | 'bf16'
+  | 'f32'
+  | 'f64'
+  | 'i8'
+  | 'u8'
+  | 'i16'
+  | 'u16'
+  | 'i32'
+  | 'u32'
+  | 'i64'
+  | 'u64'
+  | 'bool';
+
+export const STORED_BYTES: Readonly<Record<StoredType, number>> = {
+  bool: 1,
+  i8: 1,
+  u8: 1,
+  i16: 2,
+  u16: 2,
+  f16: 2,
+  bf16: 2,
+  i32: 4,
+  u32: 4,
+  f32: 4,
+  i64: 8,
+  u64: 8,
+  f64: 8,
+};
+
+const scratch = new DataView(new ArrayBuffer(4));
+
+function bfloatToNumber(bits: number): number {
+  scratch.setUint16(0, bits);
+  scratch.setUint16(2, 0);
+  return scratch.getFloat32(0);
+}
+
+const READERS: Readonly<Record<StoredType, (view: DataView, offset: number) => number>> = {
+  bool: (view, offset) => (view.getUint8(offset) ? 1 : 0),
+  i8: (view, offset) => view.getInt8(offset),
+  u8: (view, offset) => view.getUint8(offset),
+  i16: (view, offset) => view.getInt16(offset, true),
+  u16: (view, offset) => view.getUint16(offset, true),
+  f16: (view, offset) => halfToNumber(view.getUint16(offset, true)),
+  bf16: (view, offset) => bfloatToNumber(view.getUint16(offset, true)),
+  i32: (view, offset) => view.getInt32(offset, true),
+  u32: (view, offset) => view.getUint32(offset, true),
+  f32: (view, offset) => view.getFloat32(offset, true),
+  i64: (view, offset) => Number(view.getBigInt64(offset, true)),
+  u64: (view, offset) => Number(view.getBigUint64(offset, true)),
+  f64: (view, offset) => view.getFloat64(offset, true),
+};
+
+/** Decodes little-endian values to float32; `bytes` must hold a whole number of them. */
+export function toFloat32(bytes: Uint8Array, type: StoredType): Float32Array {
+  const values = new Float32Array(bytes.byteLength / STORED_BYTES[type]);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const read = READERS[type];
+  const step = STORED_BYTES[type];
+  for (let index = 0; index < values.length; index++) values[index] = read(view, index * step);
+  return values;
+}
+
+/** Number of elements of a shape read from a file. Throws INVALID_FILE for sizes that are not integers or are absurd. */
+export function checkedElements(shape: readonly unknown[], what: string): number {
+  let elements = 1;
+  for (const size of shape) {
+    if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0 || elements * size > 2 ** 31) {
+      throw new ModelError('INVALID_FILE', `${what}: its shape ${JSON.stringify(shape).slice(0, 80)} is not possible.`);
+    }
+    elements *= size;
+  }
+  return elements;
+}
