@@ -1,11 +1,9 @@
-import { mobilenetV2 } from './architectures/mobilenetV2.js';
-import { resnet18 } from './architectures/resnet.js';
-import { squeezenet } from './architectures/squeezenet.js';
+import { ARCHITECTURES, buildArchitecture } from './architectures/registry.js';
 import { ModelError } from './errors.js';
 import { importTfjs } from './formats/tfjs.js';
 import type { Model } from './graph.js';
 import { initializeWeights } from './initialize.js';
-import type { Network, Preprocessing } from './network.js';
+import type { Preprocessing } from './network.js';
 import { parsePreprocessing } from './networkJson.js';
 import { simplify } from './simplify.js';
 import { truncateAt } from './surgery.js';
@@ -53,13 +51,6 @@ export interface ZooEnvironment {
   /** For architectures without weights. */
   readonly seed: number;
 }
-
-const ARCHITECTURES: Readonly<Record<string, (inputSize: number) => Network>> = {
-  mobilenet_v2: (inputSize) => mobilenetV2({ inputSize }),
-  squeezenet1_0: (inputSize) => squeezenet({ version: '1.0', inputSize }),
-  squeezenet1_1: (inputSize) => squeezenet({ version: '1.1', inputSize }),
-  resnet18: (inputSize) => resnet18({ inputSize }),
-};
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -165,7 +156,6 @@ export async function createZooNetwork(entry: ZooEntry, environment: ZooEnvironm
     const cut = truncateAt(whole.network, whole.weights, weights.cutAfter);
     return simplify({ network: { ...cut.network, architecture, preprocessing }, weights: cut.weights });
   }
-  const build = ARCHITECTURES[architecture] as (inputSize: number) => Network;
-  const network = { ...build(entry.inputSize[1]), preprocessing };
+  const network = { ...buildArchitecture(architecture, { inputSize: entry.inputSize[1] }), preprocessing };
   return { network, weights: initializeWeights(network, environment.seed) };
 }

@@ -101,6 +101,12 @@ function readEntry(name: string, value: unknown): TensorEntry {
   return { name, type, shape: entry.shape as number[], begin: begin as number, end: end as number };
 }
 
+/** Whether bytes begin like a safetensors file: a length that fits, then a JSON object. */
+export function looksLikeSafetensors(bytes: Uint8Array): boolean {
+  if (bytes.byteLength < PREFIX_BYTES + 2 || bytes[PREFIX_BYTES] !== 0x7b) return false;
+  return new DataView(bytes.buffer, bytes.byteOffset, PREFIX_BYTES).getBigUint64(0, true) <= BigInt(MAX_HEADER_BYTES);
+}
+
 /** Reads any safetensors file; all numbers become float32. Throws INVALID_FILE. */
 export function readSafetensors(bytes: Uint8Array): SafetensorsFile {
   const { header, dataStart } = readHeader(bytes);
@@ -153,7 +159,7 @@ export function writeModel({ network, weights }: Model): Uint8Array {
   return writeSafetensors({ metadata: new Map([[NETWORK_KEY, networkToJson(network)]]), tensors: weights });
 }
 
-/** Whether a safetensors file holds a network, or weights alone. */
+/** Whether a safetensors file holds a network, not weights alone. */
 export const holdsNetwork = (file: SafetensorsFile): boolean => file.metadata.has(NETWORK_KEY);
 
 /** Reads what `writeModel` wrote. Throws INVALID_FILE, INVALID_NETWORK or INVALID_WEIGHTS. */

@@ -1,0 +1,153 @@
+import { matchArchitecture } from './architectures/registry.js';
+import { ModelError, unsupported } from './errors.js';
+import type { ImportOptions } from './formats/importBuilder.js';
+import { importOnnx, looksLikeOnnx } from './formats/onnx.js';
+import {
+  holdsNetwork,
+  looksLikeSafetensors,
+  readModel,
+  readSafetensors,
+  type SafetensorsFile,
+} from './formats/safetensors.js';
+import { importTfjs, isTfjsModel } from './formats/tfjs.js';
+import { keepWeights, type Model } from './graph.js';
+import type { Layer } from './network.js';
+import { inferShapes, vectorLength } from './shapes.js';
+import { simplify } from './simplify.js';
+import { endInLogits } from './surgery.js';
+import { validateNetwork } from './validate.js';
+
+export type ModelFormat = 'safetensors' | 'onnx' | 'tfjs';
+export type ModelFiles = Readonly<Record<string, Uint8Array>>;
+
+export interface ImportedModel extends Model {
+  readonly format: ModelFormat;
+}
+
+/** First bytes of formats that people try, with what to do. */
+const FOREIGN: readonly { readonly magic: readonly number[]; readonly advice: string }[] = [
+  {
+    magic: [0x50, 0x4b, 0x03, 0x04],
+    advice: 'a zip archive (PyTorch .pt, .keras): unpack it, or export ONNX or safetensors',
+  },
+  { magic: [0x89, 0x48, 0x44, 0x46], advice: 'an HDF5 file (Keras .h5): convert it with tensorflowjs_converter' },
+  { magic: [0x80, 0x02], advice: 'a Python pickle: save the weights as safetensors, or export ONNX' },
+  { magic: [0x1f, 0x8b], advice: 'a gzip file: unpack it' },
+];
+
+/** JSON begins with a brace, perhaps behind white space or a byte order mark. Returns undefined for anything else. */
+function parseJson(bytes: Uint8Array): unknown {
+  const start = new TextDecoder().decode(bytes.subarray(0, 64)).trimStart();
+  if (!start.startsWith('{')) return undefined;
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    return undefined;
+  }
+}
+
+const basename = (path: string): string => path.split(/[\\/]/).at(-1) as string;
+
+/** Finds a file that a model refers to: by path, else by name alone, else the only other file that there is. */
+function companion(files: ModelFiles, own: string): (path: string) => Uint8Array | undefined {
+  const others = Object.keys(files).filter((name) => name !== own);
+  return (path) => {
+    if (Object.hasOwn(files, path)) return files[path];
+    const named = others.filter((name) => basename(name) === basename(path));
+    const found = named.length === 1 ? named[0] : others.length === 1 ? others[0] : undefined;
+    return found === undefined ? undefined : files[found];
+  };
+}
+
+function readAnySafetensors(file: SafetensorsFile, options: ImportOptions): Model {
+  if (holdsNetwork(file)) return readModel(file);
+  const network = matchArchitecture(file.tensors, options.inputSize);
+  if (!network) {
+    const message = 'This safetensors file holds weights without a network, and their names and shapes are those of no';
+    throw new ModelError(
+      'UNKNOWN_FORMAT',
+      `${message} built-in architecture. Import the network as ONNX, or export it from Graft.`,
+    );
+  }
+  return { network, weights: keepWeights(network.layers, file.tensors) };
+}
+
+interface Candidate {
+  readonly name: string;
+  readonly format: ModelFormat;
+  readonly read: (options: ImportOptions) => Model;
+}
+
+/** The network that a file holds, still unread; null where it holds none. */
+function recognise(name: string, bytes: Uint8Array, files: ModelFiles): Candidate | null {
+  if (looksLikeSafetensors(bytes)) {
+    return { name, format: 'safetensors', read: (options) => readAnySafetensors(readSafetensors(bytes), options) };
+  }
+  const json = parseJson(bytes);
+  if (isTfjsModel(json)) {
+    return { name, format: 'tfjs', read: (options) => importTfjs(json, companion(files, name), options) };
+  }
+  if (!looksLikeOnnx(bytes)) return null;
+  return { name, format: 'onnx', read: (options) => importOnnx(bytes, options, companion(files, name)) };
+}
+
+/** The one file that holds the network. The shards of a TF.js model may look like anything: its model.json decides. */
+function detect(files: ModelFiles): Candidate {
+  const found = Object.entries(files).flatMap(([name, bytes]) => recognise(name, bytes, files) ?? []);
+  const models = found.filter(({ format }) => format === 'tfjs');
+  const candidates = models.length > 0 ? models : found;
+  const [model, ...others] = candidates;
+  if (!model) throw unknownFormat(files);
+  if (others.length > 0) {
+    const names = candidates.map(({ name }) => name).join(', ');
+    throw new ModelError('INVALID_ARGUMENT', `Several files hold a network (${names}); import one at a time.`);
+  }
+  return model;
+}
+
+function unknownFormat(files: ModelFiles): ModelError {
+  const names = Object.keys(files);
+  if (names.length === 0) return new ModelError('INVALID_ARGUMENT', 'There is no file to import; give at least one.');
+  const seen = names.map((name) => {
+    const foreign = FOREIGN.find(({ magic }) => magic.every((byte, index) => files[name]?.[index] === byte));
+    return `${name} is ${foreign ? foreign.advice : 'nothing known'}`;
+  });
+  const known = 'ONNX, safetensors, and TF.js layers-models (model.json and its weight files)';
+  return new ModelError('UNKNOWN_FORMAT', `Graft imports ${known}; ${seen.join('; ')}.`);
+}
+
+/** A network that ends in a vector of logits: no softmax, and a last map of one pixel flattened. */
+function finish(model: Model): Model {
+  const { network, weights } = endInLogits(simplify(model));
+  const last = network.layers.at(-1) as Layer;
+  const shape = inferShapes(network).get(last.name) as number[];
+  if (shape.length === 1 || vectorLength(shape) === null) return { network, weights };
+  const name = `${last.name}_logits`;
+  const flatten: Layer = { kind: 'flatten', name, inputs: [last.name], learningRateFactor: 1 };
+  return { network: { ...network, layers: [...network.layers, flatten] }, weights };
+}
+
+/**
+ * Imports a network from its files, recognised by what is in them, not by their names: ONNX, TF.js layers-model, or
+ * safetensors with a network (as `writeModel` writes it) or with the weights of a built-in architecture.
+ *
+ * The result ends in logits, has had `simplify`, and is valid. Preprocessing is ImageNet's unless `options` or the file
+ * say otherwise. Throws ModelError: UNKNOWN_FORMAT, INVALID_FILE, UNSUPPORTED ...
+ */
+export function importModel(files: ModelFiles, options: ImportOptions = {}): ImportedModel {
+  const { read, format } = detect(files);
+  const model = finish(read(options));
+  const [input] = model.network.layers;
+  if (input?.kind === 'input' && input.shape[0] !== 3) {
+    const attribute = `${input.shape[0]} channels; pictures have 3 (red, green, blue)`;
+    throw unsupported(format, [{ layer: input.name, kind: 'input', attribute }]);
+  }
+  const { height, width } = model.network.preprocessing;
+  const network = {
+    ...model.network,
+    preprocessing: { ...model.network.preprocessing, ...options.preprocessing, height, width },
+    classes: options.classes ?? model.network.classes,
+  };
+  validateNetwork(network, model.weights);
+  return { network, weights: model.weights, format };
+}

@@ -1,0 +1,302 @@
+import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
+import { ModelError } from '../../errors.js';
+
+/**
+ * The part of ONNX's protobuf schema (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto, proto3) that a network
+ * needs, read without copying tensors. Field numbers are the schema's.
+ */
+export interface OnnxTensor {
+  readonly name: string;
+  readonly dims: readonly number[];
+  readonly dataType: number;
+  readonly rawData: Uint8Array | null;
+  /** float_data, int32_data, int64_data, double_data or uint64_data, whichever is there. */
+  readonly typedData: readonly number[];
+  /** location, offset, length where the values lie in a file of their own. */
+  readonly external: ReadonlyMap<string, string> | null;
+}
+
+export interface OnnxAttribute {
+  readonly name: string;
+  readonly float: number;
+  readonly int: number;
+  readonly text: string;
+  readonly tensor: OnnxTensor | null;
+  readonly floats: readonly number[];
+  readonly ints: readonly number[];
+  readonly hasGraph: boolean;
+}
+
+export interface OnnxNode {
+  readonly name: string;
+  readonly operator: string;
+  readonly domain: string;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly attributes: ReadonlyMap<string, OnnxAttribute>;
+}
+
+export interface OnnxValueInfo {
+  readonly name: string;
+  /** Null for sizes that are open (or named). */
+  readonly dims: readonly (number | null)[];
+}
+
+export interface OnnxGraph {
+  readonly name: string;
+  readonly nodes: readonly OnnxNode[];
+  readonly initializers: readonly OnnxTensor[];
+  readonly inputs: readonly OnnxValueInfo[];
+  readonly outputs: readonly OnnxValueInfo[];
+}
+
+export interface OnnxModel {
+  readonly producer: string;
+  /** Version by domain; '' is ONNX's own. */
+  readonly opsets: ReadonlyMap<string, number>;
+  readonly graph: OnnxGraph;
+}
+
+const MAX_DIMS = 16;
+
+function fail(message: string, cause?: unknown): never {
+  throw new ModelError('INVALID_FILE', `ONNX: ${message}`, [], { cause });
+}
+
+type Field = (reader: BinaryReader, wireType: WireType) => void;
+
+/** Reads one message; fields without a handler are skipped. */
+function readMessage(bytes: Uint8Array, fields: Readonly<Record<number, Field>>): void {
+  const reader = new BinaryReader(bytes);
+  while (reader.pos < reader.len) {
+    const [number, wireType] = reader.tag();
+    const field = fields[number];
+    if (field) field(reader, wireType);
+    else reader.skip(wireType, number);
+    if (reader.pos > reader.len) fail('a field is longer than the message around it.');
+  }
+}
+
+const integer = (reader: BinaryReader): number => {
+  const value = Number(reader.int64());
+  return Number.isSafeInteger(value) ? value : value > 0 ? Number.MAX_SAFE_INTEGER : Number.MIN_SAFE_INTEGER;
+};
+
+function expect(wireType: WireType, expected: WireType): void {
+  if (wireType !== expected) fail(`a field has the wire type ${wireType}; expected ${expected}.`);
+}
+
+const text =
+  (set: (value: string) => void): Field =>
+  (reader, wireType) => {
+    expect(wireType, WireType.LengthDelimited);
+    set(reader.string());
+  };
+const bytes =
+  (set: (value: Uint8Array) => void): Field =>
+  (reader, wireType) => {
+    expect(wireType, WireType.LengthDelimited);
+    set(reader.bytes());
+  };
+const int =
+  (set: (value: number) => void): Field =>
+  (reader, wireType) => {
+    expect(wireType, WireType.Varint);
+    set(integer(reader));
+  };
+
+/** A repeated number, packed or not. */
+function numbers(list: number[], type: WireType, read: (reader: BinaryReader) => number): Field {
+  return (reader, wireType) => {
+    if (wireType !== WireType.LengthDelimited) {
+      expect(wireType, type);
+      list.push(read(reader));
+      return;
+    }
+    const end = reader.uint32() + reader.pos;
+    if (end > reader.len) fail('a packed list is longer than the message around it.');
+    while (reader.pos < end) list.push(read(reader));
+  };
+}
+
+function readTensor(source: Uint8Array): OnnxTensor {
+  const dims: number[] = [];
+  const typedData: number[] = [];
+  const external = new Map<string, string>();
+  let [name, dataType, isExternal] = ['', 0, false];
+  let rawData: Uint8Array | null = null;
+  const varints = numbers(typedData, WireType.Varint, integer);
+  readMessage(source, {
+    1: numbers(dims, WireType.Varint, integer),
+    2: int((value) => {
+      dataType = value;
+    }),
+    4: numbers(typedData, WireType.Bit32, (reader) => reader.float()),
+    5: varints,
+    7: varints,
+    8: text((value) => {
+      name = value;
+    }),
+    9: bytes((value) => {
+      rawData = value;
+    }),
+    10: numbers(typedData, WireType.Bit64, (reader) => reader.double()),
+    11: varints,
+    13: bytes((entry) => {
+      const [key, value] = readPair(entry);
+      external.set(key, value);
+    }),
+    14: int((value) => {
+      isExternal = value === 1;
+    }),
+  });
+  if (dims.length > MAX_DIMS) fail(`the tensor ${name} has ${dims.length} dimensions.`);
+  return { name, dims, dataType, rawData, typedData, external: isExternal ? external : null };
+}
+
+/** StringStringEntryProto. */
+function readPair(source: Uint8Array): [string, string] {
+  const pair: [string, string] = ['', ''];
+  readMessage(source, {
+    1: text((value) => {
+      pair[0] = value;
+    }),
+    2: text((value) => {
+      pair[1] = value;
+    }),
+  });
+  return pair;
+}
+
+function readAttribute(source: Uint8Array): OnnxAttribute {
+  const floats: number[] = [];
+  const ints: number[] = [];
+  const attribute = { name: '', float: 0, int: 0, text: '', tensor: null as OnnxTensor | null, hasGraph: false };
+  readMessage(source, {
+    1: text((value) => {
+      attribute.name = value;
+    }),
+    2: (reader, wireType) => {
+      expect(wireType, WireType.Bit32);
+      attribute.float = reader.float();
+    },
+    3: int((value) => {
+      attribute.int = value;
+    }),
+    4: bytes((value) => {
+      attribute.text = new TextDecoder().decode(value);
+    }),
+    5: bytes((value) => {
+      attribute.tensor = readTensor(value);
+    }),
+    6: bytes(() => {
+      attribute.hasGraph = true;
+    }),
+    7: numbers(floats, WireType.Bit32, (reader) => reader.float()),
+    8: numbers(ints, WireType.Varint, integer),
+  });
+  return { ...attribute, floats, ints };
+}
+
+function readNode(source: Uint8Array): OnnxNode {
+  const inputs: string[] = [];
+  const outputs: string[] = [];
+  const attributes = new Map<string, OnnxAttribute>();
+  const node = { name: '', operator: '', domain: '' };
+  readMessage(source, {
+    1: text((value) => inputs.push(value)),
+    2: text((value) => outputs.push(value)),
+    3: text((value) => {
+      node.name = value;
+    }),
+    4: text((value) => {
+      node.operator = value;
+    }),
+    5: bytes((value) => {
+      const attribute = readAttribute(value);
+      attributes.set(attribute.name, attribute);
+    }),
+    7: text((value) => {
+      node.domain = value;
+    }),
+  });
+  return { ...node, inputs, outputs, attributes };
+}
+
+/** TensorShapeProto.Dimension: a number, or a name, which leaves it open. */
+function readDimension(source: Uint8Array): number | null {
+  let size: number | null = null;
+  readMessage(source, {
+    1: int((value) => {
+      size = value > 0 ? value : null;
+    }),
+  });
+  return size;
+}
+
+function readValueInfo(source: Uint8Array): OnnxValueInfo {
+  let name = '';
+  const dims: (number | null)[] = [];
+  const shape = (value: Uint8Array) => readMessage(value, { 1: bytes((item) => dims.push(readDimension(item))) });
+  const tensorType = (value: Uint8Array) => readMessage(value, { 2: bytes(shape) });
+  readMessage(source, {
+    1: text((value) => {
+      name = value;
+    }),
+    2: bytes((type) => readMessage(type, { 1: bytes(tensorType) })),
+  });
+  return { name, dims };
+}
+
+function readGraph(source: Uint8Array): OnnxGraph {
+  const nodes: OnnxNode[] = [];
+  const initializers: OnnxTensor[] = [];
+  const inputs: OnnxValueInfo[] = [];
+  const outputs: OnnxValueInfo[] = [];
+  let name = '';
+  readMessage(source, {
+    1: bytes((value) => nodes.push(readNode(value))),
+    2: text((value) => {
+      name = value;
+    }),
+    5: bytes((value) => initializers.push(readTensor(value))),
+    11: bytes((value) => inputs.push(readValueInfo(value))),
+    12: bytes((value) => outputs.push(readValueInfo(value))),
+    15: () => fail('sparse initializers are not supported; export the weights dense.'),
+  });
+  return { name, nodes, initializers, inputs, outputs };
+}
+
+/** Reads a ModelProto. Throws INVALID_FILE for anything that is not one. */
+export function readOnnxModel(source: Uint8Array): OnnxModel {
+  const opsets = new Map<string, number>();
+  let producer = '';
+  let graph: OnnxGraph | null = null;
+  const opset = (value: Uint8Array) => {
+    let [domain, version] = ['', 0];
+    readMessage(value, {
+      1: text((item) => {
+        domain = item;
+      }),
+      2: int((item) => {
+        version = item;
+      }),
+    });
+    opsets.set(domain === 'ai.onnx' ? '' : domain, version);
+  };
+  try {
+    readMessage(source, {
+      2: text((value) => {
+        producer = value;
+      }),
+      7: bytes((value) => {
+        graph = readGraph(value);
+      }),
+      8: bytes(opset),
+    });
+  } catch (error) {
+    if (error instanceof ModelError) throw error;
+    fail(`the file is damaged or truncated: ${error instanceof Error ? error.message : String(error)}.`, error);
+  }
+  return { producer, opsets, graph: graph ?? fail('the file holds no graph.') };
+}
