@@ -24,7 +24,7 @@ export class Random {
   private spare: number | null = null;
 
   constructor(seed: number, stream = '') {
-    let state = (BigInt.asUintN(64, BigInt(Math.trunc(seed))) ^ hashName(stream)) & MASK_64;
+    let state = (BigInt.asUintN(64, BigInt(Math.trunc(seed))) ^ (stream === '' ? 0n : hashName(stream))) & MASK_64;
     const next = (): bigint => {
       state = (state + 0x9e37_79b9_7f4a_7c15n) & MASK_64;
       let z = state;
@@ -38,6 +38,13 @@ export class Random {
     this.b = Number(low >> 32n);
     this.c = Number(high & 0xffff_ffffn);
     this.d = Number(high >> 32n);
+  }
+
+  /** A generator in a given state, which must not be all zero. */
+  static fromState(a: number, b: number, c: number, d: number): Random {
+    const random = new Random(0);
+    [random.a, random.b, random.c, random.d] = [a >>> 0, b >>> 0, c >>> 0, d >>> 0];
+    return random;
   }
 
   /** Uniform integer in [0, 2^32). */

@@ -1,0 +1,340 @@
+import '@tensorflow/tfjs-backend-cpu';
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { describe, test } from 'node:test';
+import * as tf from '@tensorflow/tfjs-core';
+import * as tfl from '@tensorflow/tfjs-layers';
+import { ModelError } from '../../src/models/errors.js';
+import { importTfjs } from '../../src/models/formats/tfjs.js';
+import type { Model } from '../../src/models/graph.js';
+import { Random } from '../../src/models/random.js';
+import { simplify } from '../../src/models/simplify.js';
+import { readModelBundle, readShardBundle } from '../../src/models/zoo/nsfwjs.js';
+import { assertClose, freshSeed, throwsModelError, uniform } from './fixtures.js';
+import { referenceOutput } from './reference.js';
+
+interface Saved {
+  readonly json: {
+    modelTopology: unknown;
+    weightsManifest: { paths: string[]; weights: tf.io.WeightsManifestEntry[] }[];
+  };
+  readonly shard: Uint8Array;
+}
+
+/** What tfjs writes to disk for a model, kept in memory. */
+async function save(model: tfl.LayersModel): Promise<Saved> {
+  let saved: Saved | null = null;
+  await model.save({
+    save: async (artifacts) => {
+      // tfjs's file handlers write the topology as JSON text, so it goes through text here as well.
+      const modelTopology: unknown = JSON.parse(JSON.stringify(artifacts.modelTopology));
+      const weights = artifacts.weightSpecs ?? [];
+      const shard = new Uint8Array(artifacts.weightData as ArrayBuffer);
+      saved = { json: { modelTopology, weightsManifest: [{ paths: ['w.bin'], weights }] }, shard };
+      return { modelArtifactsInfo: { dateSaved: new Date(), modelTopologyType: 'JSON' } };
+    },
+  });
+  return saved as unknown as Saved;
+}
+
+const load = ({ json, shard }: Saved): Model => importTfjs(json, (path) => (path === 'w.bin' ? shard : undefined));
+
+/** Random values in every weight; a batch norm's moving variance must be positive. */
+function randomize(model: tfl.LayersModel, random: Random): void {
+  const values = model.weights.map((weight) => {
+    const low = weight.name.includes('moving_variance') ? 0.5 : -1;
+    const length = weight.shape.reduce<number>((product, size) => product * (size as number), 1);
+    return tf.tensor(uniform(random, length, low, low + 2), weight.shape as number[]);
+  });
+  model.setWeights(values);
+}
+
+/** [N, H, W, C] -> [N, C, H, W]. */
+function toChw(data: ArrayLike<number>, [n, h, w, c]: readonly [number, number, number, number]): Float32Array {
+  const result = new Float32Array(n * h * w * c);
+  for (let i = 0; i < result.length; i++) {
+    const channel = i % c;
+    const pixel = Math.floor(i / c) % (h * w);
+    result[(Math.floor(i / (c * h * w)) * c + channel) * h * w + pixel] = data[i] as number;
+  }
+  return result;
+}
+
+/** Saves, imports and evaluates a model; the result must be tfjs's own. */
+async function agrees(model: tfl.LayersModel, random: Random): Promise<Model> {
+  randomize(model, random);
+  const [, height, width, channels] = model.inputs[0]?.shape as [number, number, number, number];
+  const batch = 2;
+  const shape = [batch, height, width, channels] as const;
+  const pictures = uniform(random, batch * height * width * channels);
+  const expected = model.predict(
+    tf.tensor4d(pictures, shape as unknown as [number, number, number, number]),
+  ) as tf.Tensor;
+  let values: ArrayLike<number> = expected.dataSync();
+  if (expected.rank === 4) values = toChw(values, expected.shape as [number, number, number, number]);
+  const imported = load(await save(model));
+  const input = toChw(pictures, shape);
+  assertClose(referenceOutput(imported.network, imported.weights, input, batch).data, values);
+  const simple = simplify(imported);
+  assertClose(referenceOutput(simple.network, simple.weights, input, batch).data, values);
+  return imported;
+}
+
+const { layers } = tfl;
+const sequential = (...list: tfl.layers.Layer[]) => tfl.sequential({ layers: list });
+
+describe('TF.js models imported here compute what tfjs computes', () => {
+  const inputShape = [11, 8, 3] as [number, number, number];
+  const cases: Record<string, () => tfl.LayersModel> = {
+    'convolutions with same padding, strides, dilation and activations': () =>
+      sequential(
+        layers.conv2d({ inputShape, filters: 4, kernelSize: 3, strides: 2, padding: 'same', activation: 'relu' }),
+        layers.conv2d({ filters: 5, kernelSize: [2, 3], padding: 'same', dilationRate: [2, 1], useBias: false }),
+        layers.conv2d({ filters: 3, kernelSize: [3, 2], strides: [1, 2], activation: 'relu6' }),
+      ),
+    'depthwise with multiplier, separable': () =>
+      sequential(
+        layers.depthwiseConv2d({ inputShape, kernelSize: 3, depthMultiplier: 2, padding: 'same', strides: [2, 2] }),
+        // tfjs itself leaves a separable convolution's depthMultiplier out of what it saves.
+        layers.separableConv2d({ filters: 5, kernelSize: 3, padding: 'same', activation: 'relu' }),
+        layers.separableConv2d({ filters: 2, kernelSize: [1, 2], useBias: false }),
+      ),
+    'batch norm with and without scale and offset': () =>
+      sequential(
+        layers.batchNormalization({ inputShape, momentum: 0.9, epsilon: 0.01 }),
+        layers.conv2d({ filters: 4, kernelSize: 1 }),
+        layers.batchNormalization({ center: false }),
+        layers.reLU({ maxValue: 6 }),
+        layers.batchNormalization({ scale: false }),
+        layers.reLU(),
+      ),
+    'poolings with same padding': () =>
+      sequential(
+        layers.maxPooling2d({ inputShape, poolSize: 3, strides: 2, padding: 'same' }),
+        layers.averagePooling2d({ poolSize: [2, 3], strides: [1, 2], padding: 'same' }),
+        layers.maxPooling2d({ poolSize: 2, strides: 1 }),
+      ),
+    'zero padding, flatten of a map before dense': () =>
+      sequential(
+        layers.zeroPadding2d({
+          inputShape,
+          padding: [
+            [1, 2],
+            [0, 3],
+          ] as [[number, number], [number, number]],
+        }),
+        layers.conv2d({ filters: 4, kernelSize: 3, strides: 3 }),
+        layers.flatten(),
+        layers.dropout({ rate: 0.4 }),
+        layers.dense({ units: 6, activation: 'relu' }),
+        layers.dense({ units: 4, activation: 'softmax' }),
+      ),
+    'reshapes that flatten, and that make one pixel of a vector': () =>
+      sequential(
+        layers.conv2d({ inputShape, filters: 4, kernelSize: 3 }),
+        layers.globalAveragePooling2d({}),
+        layers.reshape({ targetShape: [1, 1, 4] }),
+        layers.conv2d({ filters: 6, kernelSize: 1 }),
+        layers.reshape({ targetShape: [6] }),
+        layers.activation({ activation: 'softmax' }),
+      ),
+    'global max pooling, dense on a map': () =>
+      sequential(layers.dense({ inputShape, units: 5, activation: 'relu' }), layers.globalMaxPooling2d({})),
+    'a reshape that flattens a map before dense': () =>
+      sequential(
+        layers.maxPooling2d({ inputShape, poolSize: 4 }),
+        layers.reshape({ targetShape: [2 * 2 * 3] }),
+        layers.dense({ units: 4 }),
+      ),
+    'a graph with add and concatenate': () => {
+      const input = pictureInput(inputShape);
+      const a = layers.conv2d({ filters: 4, kernelSize: 3, padding: 'same' }).apply(input) as tfl.SymbolicTensor;
+      const b = layers.conv2d({ filters: 4, kernelSize: 1 }).apply(input) as tfl.SymbolicTensor;
+      const sum = layers.add().apply([a, b, a]) as tfl.SymbolicTensor;
+      const joined = layers.concatenate().apply([sum, input, b]) as tfl.SymbolicTensor;
+      return tfl.model({
+        inputs: input,
+        outputs: layers.globalAveragePooling2d({}).apply(joined) as tfl.SymbolicTensor,
+      });
+    },
+    'models inside models': () => {
+      const input = pictureInput(inputShape);
+      const inner = layers.conv2d({ filters: 4, kernelSize: 3 }).apply(input) as tfl.SymbolicTensor;
+      const outputs = layers.reLU().apply(inner) as tfl.SymbolicTensor;
+      const trunk = tfl.model({ inputs: input, outputs, name: 'trunk' });
+      const head = sequential(layers.globalAveragePooling2d({ inputShape: [9, 6, 4] }), layers.dense({ units: 3 }));
+      return sequential(trunk as unknown as tfl.layers.Layer, head as unknown as tfl.layers.Layer);
+    },
+  };
+  for (const [name, make] of Object.entries(cases)) {
+    test(name, async (t) => void (await agrees(make(), new Random(freshSeed(t)))));
+  }
+});
+
+const pictureInput = (shape: [number, number, number]): tfl.SymbolicTensor => tfl.input({ shape });
+
+test("a batch norm's momentum becomes the weight of the newest batch", async (t) => {
+  const model = sequential(layers.batchNormalization({ inputShape: [3, 3, 3], momentum: 0.75 }));
+  const { network } = await agrees(model, new Random(freshSeed(t)));
+  const norm = network.layers.find((layer) => layer.kind === 'batchNorm');
+  assert.equal(norm?.kind === 'batchNorm' && norm.momentum, 0.25);
+});
+
+test('explicit zero padding moves into the convolution, and a pooling of the whole map becomes global', async (t) => {
+  const model = sequential(
+    layers.zeroPadding2d({
+      inputShape: [6, 6, 3],
+      padding: [
+        [0, 1],
+        [0, 1],
+      ] as [[number, number], [number, number]],
+    }),
+    layers.conv2d({ filters: 4, kernelSize: 3, strides: 2 }),
+    layers.averagePooling2d({ poolSize: 3 }),
+  );
+  const { network } = simplify(await agrees(model, new Random(freshSeed(t))));
+  assert.deepEqual(
+    network.layers.map((layer) => layer.kind),
+    ['input', 'conv2d', 'globalAveragePool'],
+  );
+});
+
+describe('TF.js: what cannot be imported is said', () => {
+  test('everything unsupported in one list', async () => {
+    const model = sequential(
+      layers.conv2d({ inputShape: [8, 8, 3], filters: 2, kernelSize: 3, activation: 'tanh', name: 'first' }),
+      layers.leakyReLU({ name: 'leaky' }),
+      layers.upSampling2d({ name: 'up' }),
+      layers.reLU({ maxValue: 3, name: 'cut' }),
+      layers.flatten(),
+    );
+    const saved = await save(model);
+    assert.throws(
+      () => load(saved),
+      (error) => {
+        assert.ok(error instanceof ModelError && error.code === 'UNSUPPORTED');
+        const found = error.problems.map(({ layer, kind, attribute }) => `${kind} ${layer} ${attribute ?? ''}`.trim());
+        assert.deepEqual(found, [
+          'Conv2D first activation = "tanh"',
+          'LeakyReLU leaky',
+          'UpSampling2D up',
+          'ReLU cut max_value = 3',
+        ]);
+        return true;
+      },
+    );
+  });
+
+  test('damaged files give ModelError', async (t) => {
+    const random = new Random(freshSeed(t));
+    const model = sequential(
+      layers.conv2d({ inputShape: [5, 5, 3], filters: 2, kernelSize: 3 }),
+      layers.batchNormalization(),
+      layers.flatten(),
+      layers.dense({ units: 2 }),
+    );
+    const saved = await save(model);
+    const short = { ...saved, shard: saved.shard.subarray(0, saved.shard.length - 1) };
+    throwsModelError(() => load(short), 'INVALID_FILE', /end at/);
+    throwsModelError(() => importTfjs(saved.json, () => undefined), 'INVALID_FILE', /w\.bin is missing/);
+    const text = JSON.stringify(saved.json);
+    for (let trial = 0; trial < 800; trial++) {
+      const at = random.uint32() % text.length;
+      const replacement = String.fromCharCode(32 + (random.uint32() % 95));
+      const damaged = text.slice(0, at) + replacement + text.slice(at + 1);
+      let json: unknown;
+      try {
+        json = JSON.parse(damaged);
+      } catch {
+        continue;
+      }
+      try {
+        importTfjs(json, () => saved.shard);
+      } catch (error) {
+        assert.ok(error instanceof ModelError, `${damaged.slice(at - 20, at + 20)}: ${String(error)}`);
+      }
+    }
+  });
+
+  test('a loop, and a layer that does not exist', async () => {
+    const input = pictureInput([4, 4, 3]);
+    const a = layers.conv2d({ filters: 3, kernelSize: 1, name: 'a' }).apply(input) as tfl.SymbolicTensor;
+    const b = layers.conv2d({ filters: 3, kernelSize: 1, name: 'b' }).apply(a) as tfl.SymbolicTensor;
+    const saved = await save(tfl.model({ inputs: input, outputs: b }));
+    const rewired = (from: string) => {
+      const json = JSON.parse(JSON.stringify(saved.json));
+      json.modelTopology.config.layers.find((layer: { name: string }) => layer.name === 'a').inbound_nodes[0][0][0] =
+        from;
+      return { ...saved, json };
+    };
+    throwsModelError(() => load(rewired('b')), 'INVALID_FILE', /loop/);
+    throwsModelError(() => load(rewired('nowhere')), 'INVALID_FILE', /nowhere/);
+  });
+});
+
+describe("nsfwjs's MobileNet-v2, read without executing its bundles", () => {
+  const folder = 'node_modules/nsfwjs/dist/models/mobilenet_v2';
+  const read = async () => {
+    const json = readModelBundle(await readFile(`${folder}/model.min.js`, 'latin1')) as Saved['json'];
+    const shard = readShardBundle(await readFile(`${folder}/group1-shard1of1.min.js`, 'latin1'));
+    return { json, shard };
+  };
+
+  test('the bundles hold what Node reads when it executes them', async () => {
+    const { json, shard } = await read();
+    const { createRequire } = await import('node:module');
+    const require = createRequire(`${process.cwd()}/package.json`);
+    assert.deepEqual(json, require(`${process.cwd()}/${folder}/model.min.js`));
+    const base64 = require(`${process.cwd()}/${folder}/group1-shard1of1.min.js`) as string;
+    assert.deepEqual(shard, new Uint8Array(Buffer.from(base64, 'base64')));
+  });
+
+  test("every weight equals tfjs's dequantisation", async () => {
+    const { json, shard } = await read();
+    const { weights } = importTfjs(json, () => shard);
+    const entries = json.weightsManifest.flatMap((group) => group.weights);
+    const decoded = tf.io.decodeWeights(shard.buffer as ArrayBuffer, entries);
+    assert.equal(weights.size, entries.length);
+    for (const [name, tensor] of Object.entries(decoded)) {
+      let expected = tensor;
+      if (name.endsWith('depthwise_kernel')) expected = tf.transpose(tensor, [2, 3, 0, 1]);
+      else if (tensor.rank === 4) expected = tf.transpose(tensor, [3, 2, 0, 1]);
+      else if (tensor.rank === 2) expected = tf.transpose(tensor);
+      assert.deepEqual(weights.get(name)?.shape, expected.shape, name);
+      assert.deepEqual(weights.get(name)?.data, expected.dataSync(), name);
+    }
+  });
+
+  test('its output is that of tfjs, on 64 pixels', async (t) => {
+    const { json, shard } = await read();
+    // The same network on smaller pictures: only the input and the window of the last pooling change.
+    const text = JSON.stringify(json);
+    const smaller = text.replace('[null,224,224,3]', '[null,64,64,3]').replaceAll('[7,7]', '[2,2]');
+    const small = JSON.parse(smaller) as Saved['json'];
+    const artifacts = {
+      modelTopology: small.modelTopology as object,
+      weightSpecs: small.weightsManifest.flatMap((group) => group.weights),
+      weightData: shard.buffer as ArrayBuffer,
+    };
+    const model = await tfl.loadLayersModel(tf.io.fromMemory(artifacts));
+    const pictures = uniform(new Random(freshSeed(t)), 64 * 64 * 3, 0, 1);
+    const expected = (model.predict(tf.tensor4d(pictures, [1, 64, 64, 3])) as tf.Tensor).dataSync();
+    const { network, weights } = importTfjs(small, () => shard);
+    assertClose(referenceOutput(network, weights, toChw(pictures, [1, 64, 64, 3])).data, expected, 1e-4);
+  });
+
+  test('bundles that are not what they should be are refused', async () => {
+    throwsModelError(() => readModelBundle('module.exports = {}'), 'INVALID_FILE', /newer version/);
+    const wrap = (literal: string) => `!function(){}({1:[function(e,a,n){a.exports=${literal}},{}]},{},[1])`;
+    assert.deepEqual(readModelBundle(wrap('{a:!0,"b c":[.5,-1e-7,null,!1],d:"\\u0041\\n"}')), {
+      a: true,
+      'b c': [0.5, -1e-7, null, false],
+      d: 'A\n',
+    });
+    throwsModelError(() => readModelBundle(wrap('{a:process.exit()}')), 'INVALID_FILE', /process/);
+    throwsModelError(() => readModelBundle(wrap('['.repeat(5000))), 'INVALID_FILE', /deeper/);
+    throwsModelError(() => readModelBundle(wrap('{a:"')), 'INVALID_FILE');
+    throwsModelError(() => readShardBundle(wrap('"ab*c"')), 'INVALID_FILE', /base64/);
+    assert.deepEqual(readShardBundle(wrap('"AAECAw=="')), Uint8Array.of(0, 1, 2, 3));
+  });
+});
