@@ -1,0 +1,386 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { ModelError } from '../../src/models/errors.js';
+import { importOnnx } from '../../src/models/formats/onnx.js';
+import type { Model } from '../../src/models/graph.js';
+import { Random } from '../../src/models/random.js';
+import { assertClose, freshSeed, throwsModelError, uniform } from './fixtures.js';
+import { FLOAT, INT64, type NodeSpec, onnxFile, rawTensor, tensor, valueInfo } from './onnxWriter.js';
+import { referenceOutput } from './reference.js';
+
+const picture = (...dims: (number | string)[]) => valueInfo('x', ['N', ...dims]);
+const node = (
+  op: string,
+  inputs: string,
+  attributes: NodeSpec['attributes'] = {},
+  outputs = 'y',
+  name = '',
+): NodeSpec => ({
+  op,
+  inputs: inputs.split(' ').map((input) => (input === '-' ? '' : input)),
+  outputs: outputs.split(' '),
+  attributes,
+  name,
+});
+/** A network of these nodes on a picture [N, 3, 6, 5] unless told otherwise. */
+const network = (
+  nodes: readonly NodeSpec[],
+  initializers: readonly Uint8Array[] = [],
+  opset = 13,
+  dims = [3, 6, 5],
+): Model => importOnnx(onnxFile({ nodes, initializers, inputs: [picture(...dims)], opset }));
+const kinds = ({ network: { layers } }: Model): string[] => layers.map((layer) => layer.kind);
+const run = ({ network: net, weights }: Model, x: ArrayLike<number>) => [...referenceOutput(net, weights, x).data];
+const count = (length: number) => Float32Array.from({ length }, (_, index) => index);
+
+describe('ONNX: operators, with values by hand', () => {
+  test('Conv with pads, strides, bias', () => {
+    // One 2x2 kernel of ones on [[0 1 2] [3 4 5]], padded on the left and on the top by one, stride 2 to the right.
+    const model = network(
+      [node('Conv', 'x w b', { pads: [1, 1, 0, 0], strides: [1, 2], kernel_shape: [2, 2] })],
+      [tensor('w', [1, 1, 2, 2], [1, 1, 1, 1]), tensor('b', [1], [0.5])],
+      13,
+      [1, 2, 3],
+    );
+    assert.deepEqual(run(model, count(6)), [0 + 0.5, 3 + 0.5, 3 + 0.5, 12 + 0.5]);
+  });
+
+  test('Conv with groups and auto_pad', () => {
+    const conv = (auto_pad: string) =>
+      network(
+        [node('Conv', 'x w', { auto_pad, strides: [2, 2], group: 2 })],
+        [tensor('w', [2, 1, 2, 2], [1, 0, 0, 0, 0, 0, 0, 1])],
+        13,
+        [2, 3, 3],
+      );
+    // 3 pixels at stride 2 with a kernel of 2 need one pixel of padding: behind (UPPER), or before (LOWER).
+    assert.deepEqual(run(conv('SAME_UPPER'), count(18)), [0, 2, 6, 8, 13, 0, 0, 0]);
+    assert.deepEqual(run(conv('SAME_LOWER'), count(18)), [0, 0, 0, 4, 9, 11, 15, 17]);
+    assert.deepEqual(run(conv('VALID'), count(18)), [0, 13]);
+  });
+
+  test('BatchNormalization: old momentum means the old statistics', () => {
+    const statistics = ['s', 'b', 'm', 'v'].map((name, index) => tensor(name, [1], [[2, 1, 3, 0.75][index] as number]));
+    const model = network(
+      [node('BatchNormalization', 'x s b m v', { epsilon: { float: 0.25 }, momentum: { float: 0.75 } })],
+      statistics,
+      9,
+      [1, 1, 2],
+    );
+    assert.deepEqual(run(model, [3, 5]), [1, 5]);
+    const norm = model.network.layers[1];
+    assert.ok(norm?.kind === 'batchNorm' && norm.momentum === 0.25);
+  });
+
+  test('Clip as ReLU6 and ReLU, in old and new writing; Relu', () => {
+    const bounds = [tensor('zero', [], [0]), tensor('six', [], [6])];
+    for (const model of [
+      network([node('Clip', 'x', { min: { float: 0 }, max: { float: 6 } })], [], 7, [1, 1, 3]),
+      network([node('Clip', 'x zero six')], bounds, 11, [1, 1, 3]),
+    ]) {
+      assert.deepEqual(run(model, [-1, 5, 7]), [0, 5, 6]);
+    }
+    for (const nodes of [[node('Clip', 'x zero')], [node('Relu', 'x')]]) {
+      assert.deepEqual(run(network(nodes, bounds, 11, [1, 1, 3]), [-1, 5, 7]), [0, 5, 7]);
+    }
+    assert.throws(() => network([node('Clip', 'x - six')], bounds), /min -Infinity/);
+  });
+
+  test('MaxPool and AveragePool with pads, ceil_mode and count_include_pad', () => {
+    const pool = (op: string, attributes: NodeSpec['attributes']) =>
+      run(
+        network([node(op, 'x', { kernel_shape: [2, 2], strides: [2, 2], ...attributes })], [], 13, [1, 3, 3]),
+        count(9),
+      );
+    assert.deepEqual(pool('MaxPool', {}), [4]);
+    assert.deepEqual(pool('MaxPool', { ceil_mode: 1 }), [4, 5, 7, 8]);
+    assert.deepEqual(pool('MaxPool', { pads: [1, 1, 0, 0] }), [0, 2, 6, 8]);
+    assert.deepEqual(pool('AveragePool', { pads: [1, 1, 0, 0] }), [0, 1.5, 4.5, 6]);
+    assert.deepEqual(pool('AveragePool', { pads: [1, 1, 0, 0], count_include_pad: 1 }), [0, 0.75, 2.25, 6]);
+    assert.throws(() => pool('MaxPool', { dilations: [2, 2] }), /dilations = \[2, 2\]/);
+  });
+
+  test('GlobalAveragePool, GlobalMaxPool, and ReduceMean over the picture', () => {
+    const x = count(8);
+    const reduce = (keepdims: number) =>
+      network([node('ReduceMean', 'x', { axes: [-1, 2], keepdims })], [], 13, [2, 2, 2]);
+    assert.deepEqual(run(network([node('GlobalAveragePool', 'x')], [], 13, [2, 2, 2]), x), [1.5, 5.5]);
+    assert.deepEqual(run(network([node('GlobalMaxPool', 'x')], [], 13, [2, 2, 2]), x), [3, 7]);
+    assert.deepEqual(run(reduce(1), x), [1.5, 5.5]);
+    assert.deepEqual(referenceOutput(reduce(0).network, reduce(0).weights, x).shape, [1, 2]);
+    const newer = network([node('ReduceMean', 'x axes')], [tensor('axes', [2], [2, 3], INT64)], 18, [2, 2, 2]);
+    assert.deepEqual(run(newer, x), [1.5, 5.5]);
+    assert.throws(() => network([node('ReduceMean', 'x', { axes: [1] })]), /only the mean over height and width/);
+  });
+
+  test('Gemm in all its forms, and MatMul with Add', () => {
+    const flat = node('Flatten', 'x', {}, 'f');
+    const outIn = [1, 2, 3, 4, 5, 6]; // [2, 3]
+    const inOut = [1, 4, 2, 5, 3, 6]; // [3, 2]
+    const bias = tensor('c', [2], [10, 20]);
+    const gemm = (attributes: NodeSpec['attributes'], w: Uint8Array) =>
+      run(network([flat, node('Gemm', 'f w c', attributes)], [w, bias], 13, [3, 1, 1]), [1, 0, -1]);
+    assert.deepEqual(gemm({ transB: 1 }, tensor('w', [2, 3], outIn)), [8, 18]);
+    assert.deepEqual(gemm({}, tensor('w', [3, 2], inOut)), [8, 18]);
+    assert.deepEqual(gemm({ alpha: { float: 2 }, beta: { float: 0.5 } }, tensor('w', [3, 2], inOut)), [1, 6]);
+    assert.throws(() => gemm({ transA: 1 }, tensor('w', [3, 2], inOut)), /transA = 1/);
+    const matMul = [flat, node('MatMul', 'f w', {}, 'p'), node('Add', 'p c')];
+    const model = network(matMul, [tensor('w', [3, 2], inOut), bias], 13, [3, 1, 1]);
+    assert.deepEqual(run(model, [1, 0, -1]), [8, 18]);
+    assert.deepEqual(kinds(model), ['input', 'flatten', 'dense']);
+    const scalar = network(
+      [flat, node('Gemm', 'f w c')],
+      [tensor('w', [3, 2], inOut), tensor('c', [1], [1])],
+      13,
+      [3, 1, 1],
+    );
+    assert.deepEqual(run(scalar, [1, 0, -1]), [-1, -1]);
+  });
+
+  test('Add of layers, and of a bias to a convolution', () => {
+    const w = tensor('w', [2, 1, 1, 1], [1, 2]);
+    const biased = [node('Conv', 'x w', {}, 'c'), node('Add', 'b c', {}, 'd'), node('Add', 'd d')];
+    const model = network(biased, [w, tensor('b', [1, 2, 1, 1], [10, 20])], 13, [1, 1, 2]);
+    assert.deepEqual(run(model, [1, 2]), [22, 24, 44, 48]);
+    assert.deepEqual(kinds(model), ['input', 'conv2d', 'add']);
+    assert.throws(() => network([node('Add', 'x b')], [tensor('b', [1], [1])]), /adds the constant b \[1\]/);
+  });
+
+  test('Concat, Pad, Dropout, Identity', () => {
+    const nodes = [
+      node('Pad', 'x pads', {}, 'p'),
+      node('Identity', 'p', {}, 'i'),
+      node('Dropout', 'i', {}, 'd mask'),
+      node('Concat', 'd p', { axis: -3 }),
+    ];
+    const pads = tensor('pads', [8], [0, 0, 1, 0, 0, 0, 0, 1], INT64);
+    const model = network(nodes, [pads], 13, [1, 1, 2]);
+    assert.deepEqual(run(model, [1, 2]), [0, 0, 0, 1, 2, 0, 0, 0, 0, 1, 2, 0]);
+    const old = network([node('Pad', 'x', { mode: 'constant', pads: [0, 0, 1, 0, 0, 0, 0, 1] })], [], 10, [1, 1, 2]);
+    assert.deepEqual(run(old, [1, 2]), [0, 0, 0, 1, 2, 0]);
+    assert.throws(
+      () => network([node('Pad', 'x', { mode: 'reflect', pads: [0, 0, 1, 0, 0, 0, 0, 1] })], [], 10),
+      /mode = reflect/,
+    );
+    assert.throws(() => network([node('Pad', 'x', { pads: [0, 1, 0, 0, 0, 0, 0, 0] })], [], 10), /zeros around/);
+    const axes = [tensor('pads', [2], [1, 0], INT64), tensor('axes', [1], [-1], INT64)];
+    assert.deepEqual(run(network([node('Pad', 'x pads - axes')], axes, 18, [1, 1, 2]), [1, 2]), [0, 1, 2]);
+  });
+
+  test('Softmax: its default axis changed with operator set 13', () => {
+    const softmax = (opset: number, dims: number[], attributes: NodeSpec['attributes'] = {}) =>
+      network([node('Softmax', 'x', attributes)], [], opset, dims);
+    const expected = [1 / (1 + Math.E), Math.E / (1 + Math.E)];
+    assertClose(run(softmax(12, [2, 1, 1]), [0, 1]), expected, 1e-12);
+    assertClose(run(softmax(13, [2, 1, 1], { axis: 1 }), [0, 1]), expected, 1e-12);
+    assert.throws(() => softmax(13, [2, 1, 1]), /axis = 3/);
+    assert.throws(() => softmax(12, [2, 2, 1]), /axis = 1/);
+  });
+});
+
+describe('ONNX: flattening in all the ways of exporters', () => {
+  const x = count(12);
+  const flattens = (nodes: NodeSpec[], initializers: Uint8Array[] = [], opset = 13) => {
+    const model = network(nodes, initializers, opset, [3, 2, 2]);
+    assert.deepEqual(referenceOutput(model.network, model.weights, x).shape, [1, 12]);
+    assert.deepEqual(run(model, x), [...x]);
+  };
+  test('Flatten', () => flattens([node('Flatten', 'x')]));
+  for (const target of [
+    [-1, 12],
+    [0, -1],
+    [1, -1],
+    [0, 12],
+  ]) {
+    test(`Reshape to [${target.join(', ')}]`, () => {
+      flattens([node('Reshape', 'x shape')], [tensor('shape', [2], target, INT64)]);
+      flattens([node('Constant', '', { value: tensor('', [2], target, INT64) }, 'shape'), node('Reshape', 'x shape')]);
+    });
+  }
+  test("PyTorch's view(x.size(0), -1): Shape, Gather, Unsqueeze, Concat", () => {
+    flattens(
+      [
+        node('Shape', 'x', {}, 's'),
+        node('Gather', 's zero', { axis: 0 }, 'n'),
+        node('Unsqueeze', 'n', { axes: [0] }, 'u'),
+        node('Concat', 'u minus', { axis: 0 }, 'shape'),
+        node('Reshape', 'x shape'),
+      ],
+      [tensor('zero', [], [0], INT64), tensor('minus', [1], [-1], INT64)],
+      11,
+    );
+  });
+  test('computed: Shape, Slice, Mul of gathered sizes', () => {
+    const one = (name: string, value: number) => tensor(name, [1], [value], INT64);
+    flattens(
+      [
+        node('Shape', 'x', {}, 's'),
+        node('Slice', 's i0 i1', {}, 'n'),
+        node('Slice', 's i1 i2', {}, 'c'),
+        node('Slice', 's i2 i4', {}, 'hw'),
+        node('Gather', 'hw g', {}, 'h'),
+        node('Mul', 'h h', {}, 'pixels'),
+        node('Mul', 'c pixels', {}, 'f'),
+        node('Cast', 'f', { to: INT64 }, 'k'),
+        node('Concat', 'n k', { axis: 0 }, 'shape'),
+        node('Reshape', 'x shape'),
+      ],
+      [one('i0', 0), one('i1', 1), one('i2', 2), one('i4', 4), one('g', 0)],
+    );
+  });
+  test('Squeeze of one pixel', () => {
+    const nodes = [node('GlobalAveragePool', 'x', {}, 'p'), node('Squeeze', 'p axes')];
+    const model = network(nodes, [tensor('axes', [2], [3, 2], INT64)], 13, [3, 2, 2]);
+    assert.deepEqual(referenceOutput(model.network, model.weights, x).shape, [1, 3]);
+  });
+  test('what does not flatten is refused', () => {
+    const to = (shape: number[]) =>
+      network([node('Reshape', 'x s')], [tensor('s', [shape.length], shape, INT64)], 13, [3, 2, 2]);
+    throwsModelError(() => to([0, 2, 6]), 'UNSUPPORTED', /only flattening/);
+    throwsModelError(() => to([-1]), 'UNSUPPORTED', /only flattening/);
+    throwsModelError(() => to([0, 7, -1]), 'UNSUPPORTED', /only flattening/);
+  });
+});
+
+describe('ONNX: weights in all the ways of files', () => {
+  const values = [1, -2, 0.5];
+  const w = (bytes: Uint8Array) => run(network([node('Conv', 'x w')], [bytes], 13, [3, 1, 1]), [1, 1, 4]);
+  const dims = [1, 3, 1, 1];
+  test('raw, typed packed, typed one by one', () => {
+    for (const storage of ['raw', 'typed', 'unpacked'] as const) {
+      assert.deepEqual(w(tensor('w', dims, values, FLOAT, storage)), [1]);
+    }
+  });
+  test('float16, bfloat16, float64, int8, and 16-bit floats in int32_data', () => {
+    assert.deepEqual(w(rawTensor('w', dims, 10, new Uint8Array(Uint16Array.of(0x3c00, 0xc000, 0x3800).buffer))), [1]);
+    assert.deepEqual(w(rawTensor('w', dims, 16, new Uint8Array(Uint16Array.of(0x3f80, 0xc000, 0x3f00).buffer))), [1]);
+    assert.deepEqual(w(rawTensor('w', dims, 11, new Uint8Array(Float64Array.of(...values).buffer))), [1]);
+    assert.deepEqual(w(rawTensor('w', dims, 3, new Uint8Array(Int8Array.of(1, -2, 3).buffer))), [11]);
+    assert.deepEqual(w(tensor('w', dims, [0x3c00, 0xc000, 0x3800], 10, 'typed')), [1]);
+  });
+  test('as Constant, as ConstantOfShape, transposed', () => {
+    const constant = [node('Constant', '', { value: tensor('', dims, values) }, 'w'), node('Conv', 'x w')];
+    assert.deepEqual(run(network(constant, [], 13, [3, 1, 1]), [1, 1, 4]), [1]);
+    const filled = [node('ConstantOfShape', 's', { value: tensor('', [1], [2]) }, 'w'), node('Conv', 'x w')];
+    assert.deepEqual(run(network(filled, [tensor('s', [4], dims, INT64)], 13, [3, 1, 1]), [1, 1, 4]), [12]);
+    const turned = [
+      node('Flatten', 'x', {}, 'f'),
+      node('Transpose', 'v', { perm: [1, 0] }, 'w'),
+      node('MatMul', 'f w'),
+    ];
+    assert.deepEqual(
+      run(network(turned, [tensor('v', [2, 3], [1, 2, 3, 4, 5, 6])], 13, [3, 1, 1]), [1, 0, -1]),
+      [-2, -2],
+    );
+  });
+  test('old files list initializers among the inputs', () => {
+    const inputs = [picture(3, 1, 1), valueInfo('w', dims)];
+    const model = importOnnx(
+      onnxFile({ nodes: [node('Conv', 'x w')], initializers: [tensor('w', dims, values)], inputs, opset: 7 }),
+    );
+    assert.deepEqual(run(model, [1, 1, 4]), [1]);
+  });
+  test('one initializer used by two layers becomes two weights', () => {
+    const nodes = [node('Conv', 'x w', {}, 'a', 'first'), node('Conv', 'a w', {}, 'y', 'second')];
+    const { weights } = network(nodes, [tensor('w', [3, 3, 1, 1], count(9))]);
+    assert.deepEqual([...weights.keys()], ['w', 'w_1']);
+    assert.deepEqual(weights.get('w'), weights.get('w_1'));
+  });
+  test('wrong sizes are refused', () => {
+    throwsModelError(() => w(tensor('w', dims, [1, 2])), 'INVALID_FILE', /takes 12 bytes; it has 8/);
+    throwsModelError(() => w(tensor('w', dims, [1, 2], FLOAT, 'typed')), 'INVALID_FILE', /3 values; the file holds 2/);
+    throwsModelError(() => w(tensor('w', [2 ** 31, 2 ** 31], [1])), 'INVALID_FILE', /not possible/);
+    throwsModelError(() => w(tensor('w', [-3], [1])), 'INVALID_FILE', /not possible/);
+    const huge = [node('ConstantOfShape', 's', {}, 'w'), node('Conv', 'x w')];
+    throwsModelError(() => network(huge, [tensor('s', [2], [40000, 40000], INT64)]), 'INVALID_FILE', /constant values/);
+  });
+});
+
+describe('ONNX: what cannot be imported is said', () => {
+  test('everything unsupported in one list, with operator, attribute and node', () => {
+    const nodes = [
+      node('Relu', 'x', {}, 'a', 'fine'),
+      node('LeakyRelu', 'a', {}, 'b', 'leaky'),
+      node('Clip', 'b', {}, 'c', 'unknowable'),
+      node('Pad', 'a', { mode: 'edge', pads: [0, 0, 0, 0, 0, 0, 0, 0] }, 'd', 'edges'),
+      { ...node('Conv', 'c', {}, 'e', 'foreign'), domain: 'com.microsoft' },
+      node('Resize', 'e d', {}, 'y'),
+    ];
+    assert.throws(
+      () => network(nodes),
+      (error) => {
+        assert.ok(error instanceof ModelError && error.code === 'UNSUPPORTED');
+        const found = error.problems.map(({ layer, kind, attribute }) => [kind, layer, attribute]);
+        assert.deepEqual(found, [
+          ['LeakyRelu', 'leaky', null],
+          ['Pad', 'edges', 'mode = edge'],
+          ['Conv', 'foreign', 'domain com.microsoft'],
+          ['Resize', 'y', null],
+        ]);
+        for (const part of ['LeakyRelu leaky', 'mode = edge', 'Resize y']) assert.ok(error.message.includes(part));
+        return true;
+      },
+    );
+  });
+
+  test('graphs that are not one picture in, one vector out', () => {
+    const relu = [node('Relu', 'x')];
+    throwsModelError(() => importOnnx(onnxFile({ nodes: relu, inputs: [] })), 'INVALID_FILE', /0 inputs/);
+    const two = [picture(3, 4, 4), valueInfo('z', [1, 3, 4, 4])];
+    throwsModelError(() => importOnnx(onnxFile({ nodes: relu, inputs: two })), 'INVALID_FILE', /2 inputs \(x, z\)/);
+    throwsModelError(() => importOnnx(onnxFile({ nodes: relu, inputs: [picture(3)] })), 'INVALID_FILE', /pictures are/);
+    throwsModelError(
+      () => importOnnx(onnxFile({ nodes: relu, inputs: [picture(3, 4, 4)], outputs: ['y', 'x'] })),
+      'INVALID_FILE',
+      /2 outputs/,
+    );
+    throwsModelError(
+      () => importOnnx(onnxFile({ nodes: relu, inputs: [picture(3, 4, 4)], opset: 6 })),
+      'INVALID_FILE',
+      /operator set 6/,
+    );
+    throwsModelError(() => network([node('Relu', 'nothing')]), 'INVALID_FILE', /reads nothing/);
+    throwsModelError(() => network([node('Relu', 'x', {}, 'x')]), 'INVALID_FILE', /defined twice/);
+  });
+
+  test('an open input size is filled in', () => {
+    const file = onnxFile({ nodes: [node('GlobalAveragePool', 'x')], inputs: [picture(3, 'h', 'w')] });
+    assert.deepEqual(importOnnx(file).network.preprocessing.height, 224);
+    assert.deepEqual(importOnnx(file, { inputSize: 96 }).network.preprocessing.width, 96);
+  });
+
+  test('truncated and bit-flipped files give ModelError or a valid model, and no other error', (t) => {
+    const random = new Random(freshSeed(t));
+    const file = onnxFile({
+      nodes: [
+        node('Conv', 'x w b', { strides: [2, 2], pads: [1, 1, 1, 1] }, 'c', 'conv'),
+        node('Clip', 'c zero six', {}, 'r'),
+        node('GlobalAveragePool', 'r', {}, 'g'),
+        node('Reshape', 'g s', {}, 'f'),
+        node('Gemm', 'f m', { transB: 1 }),
+      ],
+      initializers: [
+        tensor('w', [4, 3, 3, 3], uniform(random, 108)),
+        tensor('b', [4], uniform(random, 4), FLOAT, 'typed'),
+        tensor('zero', [], [0]),
+        tensor('six', [], [6]),
+        tensor('s', [2], [0, -1], INT64, 'typed'),
+        tensor('m', [2, 4], uniform(random, 8)),
+      ],
+      inputs: [picture(3, 9, 9)],
+    });
+    assert.equal(importOnnx(file).network.layers.length, 6);
+    for (let trial = 0; trial < 3000; trial++) {
+      const copy = file.slice(0, trial % 3 === 0 ? random.uint32() % file.length : file.length);
+      for (let flips = trial % 3; flips > 0; flips--) {
+        const at = random.uint32() % copy.length;
+        copy[at] = (copy[at] as number) ^ (1 << (random.uint32() % 8));
+      }
+      try {
+        importOnnx(copy);
+      } catch (error) {
+        assert.ok(error instanceof ModelError, `trial ${trial}: ${(error as Error).stack}`);
+      }
+    }
+  });
+});
