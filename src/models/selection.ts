@@ -52,7 +52,8 @@ export function selectLayers(network: Network, selector: LayerSelector): Set<str
   if (selector.names.length === 0) {
     throw new ModelError('INVALID_ARGUMENT', 'The selection names no layer; give at least one name.');
   }
-  const unknown = selector.names.filter((name) => !existing.includes(name));
+  const known = new Set(existing);
+  const unknown = selector.names.filter((name) => !known.has(name));
   if (unknown.length > 0) throw unknownLayers(network, unknown);
   return new Set(selector.names);
 }

@@ -140,9 +140,12 @@ export function parseZoo(json: unknown): ZooEntry[] {
 async function readNsfwjs(weights: ZooWeights, environment: ZooEnvironment): Promise<Model> {
   const text = async (path: string) => new TextDecoder('latin1').decode(await environment.readPackageFile(path));
   const model = readModelBundle(await text(weights.model));
-  const shards = await Promise.all(weights.shards.map(async (path) => readShardBundle(await text(path))));
-  const paths = (model as { weightsManifest: { paths: string[] }[] }).weightsManifest.flatMap((group) => group.paths);
-  return importTfjs(model, (path) => shards[paths.indexOf(path)]);
+  const shards = new Map<string, Uint8Array>();
+  for (const path of weights.shards) {
+    const [name = ''] = (path.split('/').at(-1) as string).split('.');
+    shards.set(name, readShardBundle(await text(path)));
+  }
+  return importTfjs(model, (path) => shards.get(path));
 }
 
 /**

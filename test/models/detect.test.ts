@@ -151,7 +151,7 @@ describe('real ONNX files', { skip: !existsSync(WEIGHTS) && `${WEIGHTS} is not t
     };
     const [{ file, top5 }] = predictions as [(typeof predictions)[number]];
     const picture = sharp(`${PICTURES}/${file}`);
-    const { width = 0, height = 0 } = await picture.metadata();
+    const { width, height } = await picture.metadata();
     const [w, h] = [Math.round(width * 0.875), Math.round(height * 0.875)];
     const area = { left: Math.floor((width - w) / 2), top: Math.floor((height - h) / 2), width: w, height: h };
     const pixels = await picture

@@ -71,3 +71,14 @@ export function assertClose(actual: ArrayLike<number>, expected: ArrayLike<numbe
   const error = relativeError(actual, expected);
   assert.ok(error <= tolerance, `relative error ${error}`);
 }
+
+/** [N, H, W, C] -> [N, C, H, W]. */
+export function toChw(data: ArrayLike<number>, [n, h, w, c]: readonly [number, number, number, number]): Float32Array {
+  const result = new Float32Array(n * h * w * c);
+  for (let i = 0; i < result.length; i++) {
+    const channel = i % c;
+    const pixel = Math.floor(i / c) % (h * w);
+    result[(Math.floor(i / (c * h * w)) * c + channel) * h * w + pixel] = data[i] as number;
+  }
+  return result;
+}

@@ -1,5 +1,5 @@
 import { type ImportProblem, ModelError, unsupported } from '../errors.js';
-import { ancestors, keepWeights, type Model, uniqueName } from '../graph.js';
+import { ancestors, keepWeights, type Model } from '../graph.js';
 import type { Layer, Network, Preprocessing, WeightTensor } from '../network.js';
 import { imagenetPreprocessing } from '../preprocessing.js';
 import { layerShape } from '../shapes.js';
@@ -21,7 +21,10 @@ export type LayerDraft = OmitFromEach<Layer, 'learningRateFactor'>;
 
 /** Collects the layers, weights and problems of a file that is being imported, in topological order. */
 export class ImportBuilder {
-  private readonly layers: Layer[] = [];
+  /** In the order of insertion, which is topological. */
+  private readonly layers = new Map<string, Layer>();
+  private readonly read = new Set<string>();
+  private readonly numbers = new Map<string, number>();
   private readonly shapes = new Map<string, number[]>();
   private readonly weights = new Map<string, WeightTensor>();
   readonly problems: ImportProblem[] = [];
@@ -30,18 +33,28 @@ export class ImportBuilder {
 
   /** Appends a layer and returns its name, unique. Throws INVALID_NETWORK where its inputs do not fit. */
   add(draft: LayerDraft): string {
-    if (this.layers.length >= LIMITS.layers) {
+    if (this.layers.size >= LIMITS.layers) {
       throw new ModelError('INVALID_FILE', `This ${this.format} model has more than ${LIMITS.layers} layers.`);
     }
-    const name = uniqueName(draft.name || draft.kind, (taken) => this.shapes.has(taken));
+    const name = this.unique(draft.name || draft.kind, (taken) => this.layers.has(taken));
     const layer: Layer = { ...draft, name, learningRateFactor: 1 };
     const shape = layerShape(
       layer,
       layer.inputs.map((input) => this.shape(input)),
     );
-    this.layers.push(layer);
+    this.layers.set(name, layer);
     this.shapes.set(name, shape);
+    for (const input of layer.inputs) this.read.add(input);
     return name;
+  }
+
+  /** `wanted`, or `wanted_1`, `wanted_2` ...; the last number is kept, so that many equal names take linear time. */
+  private unique(wanted: string, isTaken: (name: string) => boolean): string {
+    if (!isTaken(wanted)) return wanted;
+    let number = (this.numbers.get(wanted) ?? 0) + 1;
+    while (isTaken(`${wanted}_${number}`)) number++;
+    this.numbers.set(wanted, number);
+    return `${wanted}_${number}`;
   }
 
   shape(layer: string): number[] {
@@ -52,7 +65,7 @@ export class ImportBuilder {
 
   /** Adds a weight; returns its name, unique. */
   weight(name: string, shape: readonly number[], data: Float32Array): string {
-    const unique = uniqueName(name, (taken) => this.weights.has(taken));
+    const unique = this.unique(name, (taken) => this.weights.has(taken));
     this.weights.set(unique, { shape: [...shape], data });
     return unique;
   }
@@ -67,17 +80,17 @@ export class ImportBuilder {
   }
 
   layer(name: string): Layer {
-    return this.layers.find((layer) => layer.name === name) as Layer;
+    return this.layers.get(name) as Layer;
   }
 
   /** Whether some layer already reads `name`. */
   isRead(name: string): boolean {
-    return this.layers.some((layer) => layer.inputs.includes(name));
+    return this.read.has(name);
   }
 
   /** Replaces a layer that nothing reads yet, keeping its name. */
   replace(layer: Layer): void {
-    this.layers[this.layers.findIndex((old) => old.name === layer.name)] = layer;
+    this.layers.set(layer.name, layer);
     this.shapes.set(
       layer.name,
       layerShape(
@@ -89,8 +102,9 @@ export class ImportBuilder {
 
   /** The finished model, ending in `output`; layers that it does not need are left out. */
   build(architecture: string, output: string, options: ImportOptions): Model {
-    const needed = ancestors(this.layers, output);
-    const layers = this.layers.filter((layer) => needed.has(layer.name));
+    const all = [...this.layers.values()];
+    const needed = ancestors(all, output);
+    const layers = all.filter((layer) => needed.has(layer.name));
     const [input] = layers;
     if (input?.kind !== 'input') {
       throw new ModelError('INVALID_FILE', `The output of this ${this.format} model does not depend on its input.`);

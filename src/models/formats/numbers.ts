@@ -66,8 +66,12 @@ const READERS: Readonly<Record<StoredType, (view: DataView, offset: number) => n
   f64: (view, offset) => view.getFloat64(offset, true),
 };
 
+/** Where the machine is little-endian itself (all that run WebGPU are), float32 needs no decoding. */
+export const IS_LITTLE_ENDIAN = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
+
 /** Decodes little-endian values to float32; `bytes` must hold a whole number of them. */
 export function toFloat32(bytes: Uint8Array, type: StoredType): Float32Array {
+  if (type === 'f32' && IS_LITTLE_ENDIAN) return new Float32Array(new Uint8Array(bytes).buffer);
   const values = new Float32Array(bytes.byteLength / STORED_BYTES[type]);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const read = READERS[type];

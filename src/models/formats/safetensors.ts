@@ -3,7 +3,7 @@ import type { Model } from '../graph.js';
 import type { Weights, WeightTensor } from '../network.js';
 import { networkFromJson, networkToJson } from '../networkJson.js';
 import { validateNetwork } from '../validate.js';
-import { checkedElements, STORED_BYTES, type StoredType, toFloat32 } from './numbers.js';
+import { checkedElements, IS_LITTLE_ENDIAN, STORED_BYTES, type StoredType, toFloat32 } from './numbers.js';
 
 /**
  * The safetensors format (https://huggingface.co/docs/safetensors): 8 bytes, the header's length; the header, JSON: name
@@ -146,10 +146,9 @@ export function writeSafetensors({ metadata, tensors }: SafetensorsFile): Uint8A
   bytes.set(encoded, PREFIX_BYTES);
   let offset = PREFIX_BYTES + headerBytes;
   for (const [, { data }] of entries) {
-    for (const value of data) {
-      view.setFloat32(offset, value, true);
-      offset += 4;
-    }
+    if (IS_LITTLE_ENDIAN) bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), offset);
+    else data.forEach((value, index) => view.setFloat32(offset + index * 4, value, true));
+    offset += data.byteLength;
   }
   return bytes;
 }

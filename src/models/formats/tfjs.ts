@@ -1,7 +1,8 @@
 import { unsupported } from '../errors.js';
 import type { Model } from '../graph.js';
 import { ImportBuilder, type ImportOptions } from './importBuilder.js';
-import { KerasConverter, type Value } from './tfjs/convert.js';
+import type { Value } from './tfjs/context.js';
+import { KerasConverter } from './tfjs/convert.js';
 import { asObject, fail } from './tfjs/json.js';
 import { readTopology } from './tfjs/topology.js';
 import { readManifest, weightFinder } from './tfjs/weights.js';

@@ -33,7 +33,7 @@ export function readShardBundle(source: string): Uint8Array {
 }
 
 const DIGITS = new Map(
-  [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'].map((digit, index) => [
+  Array.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/', (digit, index) => [
     digit.charCodeAt(0),
     index,
   ]),

@@ -2,16 +2,10 @@ import { NO_PADDING } from '../../graph.js';
 import type { Padding } from '../../network.js';
 import type { ImportBuilder } from '../importBuilder.js';
 import { samePadding } from '../padding.js';
-import type { LayerValue, Operation, Value } from './node.js';
+import { base, type Converter, positive, product, show, value } from './converter.js';
+import type { Operation, Value } from './node.js';
+import { flatten, reshape, shapeOf, squeeze } from './reshape.js';
 import type { Constant } from './tensor.js';
-
-/** Makes layers of one operator; null where it cannot, after telling `op.problem`. */
-export type Converter = (op: Operation, builder: ImportBuilder) => Value;
-
-const value = (layer: string): LayerValue => ({ kind: 'layer', layer });
-const base = (op: Operation) => ({ name: op.name, inputs: [op.layer()] });
-const product = (shape: readonly number[]): number => shape.reduce((result, size) => result * size, 1);
-const show = (list: readonly (number | null)[] | null): string => `[${list?.join(', ') ?? ''}]`;
 
 /** [C, H, W] of input 0. */
 function map(op: Operation, builder: ImportBuilder): [number, number, number] {
@@ -166,10 +160,6 @@ function globalMaxPool(op: Operation, builder: ImportBuilder): Value {
   return value(builder.add({ ...base(op), kind: 'maxPool', ...window, ceilMode: false, countIncludePad: false }));
 }
 
-/** Axes counted from the front, with the batch, in order. */
-const positive = (axes: readonly number[], rank: number): number[] =>
-  axes.map((axis) => (axis < 0 ? axis + rank : axis)).sort((a, b) => a - b);
-
 function reduceMean(op: Operation, builder: ImportBuilder): Value {
   const axes = op.listOf('axes', 1);
   const rank = builder.shape(op.layer()).length + 1;
@@ -206,41 +196,6 @@ function concat(op: Operation, builder: ImportBuilder): Value {
   return value(builder.add({ name: op.name, inputs: op.inputs.map((_, index) => op.layer(index)), kind: 'concat' }));
 }
 
-/** Flattens, unless the input is a vector already. */
-function toVector(op: Operation, builder: ImportBuilder): Value {
-  if (builder.shape(op.layer()).length === 1) return value(op.layer());
-  return value(builder.add({ ...base(op), kind: 'flatten' }));
-}
-
-function flatten(op: Operation, builder: ImportBuilder): Value {
-  const rank = builder.shape(op.layer()).length + 1;
-  const [axis] = positive([op.int('axis', 1)], rank);
-  return axis === 1 ? toVector(op, builder) : op.problem(`axis = ${op.int('axis', 1)}`);
-}
-
-/** What flattens each picture, or keeps its shape. NaN, 0, -1 and 1 in front stand for the batch. */
-function reshape(op: Operation, builder: ImportBuilder): Value {
-  const shape = builder.shape(op.layer());
-  const target = op.has('shape') ? (op.ints('shape') ?? []) : [...op.required(1).data];
-  const elements = product(shape);
-  const [, ...sizes] = target;
-  const copied =
-    op.int('allowzero', 0) === 1 ? sizes : sizes.map((size, axis) => (size === 0 ? (shape[axis] ?? 0) : size));
-  const known = product(copied.filter((size) => size !== -1));
-  const result = copied.map((size) => (size === -1 ? elements / known : size));
-  if (result.length === 1 && result[0] === elements) return toVector(op, builder);
-  if (result.join() === shape.join()) return value(op.layer());
-  return op.problem(`from [N, ${shape.join(', ')}] to ${show(target)}; only flattening is known`);
-}
-
-function squeeze(op: Operation, builder: ImportBuilder): Value {
-  const shape = builder.shape(op.layer());
-  const axes = op.listOf('axes', 1);
-  const isPixel = shape.length === 3 && shape[1] === 1 && shape[2] === 1;
-  if (isPixel && axes && positive(axes, 4).join() === '2,3') return toVector(op, builder);
-  return op.problem(`axes = ${show(axes)} of [N, ${shape.join(', ')}]; only height and width of one pixel can go`);
-}
-
 function dropout(op: Operation, builder: ImportBuilder): Value {
   const rate = op.has('ratio') ? op.float('ratio', 0.5) : (op.constant(1)?.data[0] ?? 0.5);
   return value(builder.add({ ...base(op), kind: 'dropout', rate }));
@@ -270,14 +225,6 @@ function pad(op: Operation, builder: ImportBuilder): Value {
     return op.problem(`pads = ${show(pads)} with ${fill}; known are zeros around height and width`);
   }
   return value(builder.add({ ...base(op), kind: 'zeroPad', padding: { top, left, bottom, right } }));
-}
-
-/** Shape: a list of sizes with the batch as NaN. */
-function shapeOf(op: Operation, builder: ImportBuilder): Value {
-  const sizes = [Number.NaN, ...builder.shape(op.layer())];
-  const list = sizes.slice(op.int('start', 0), op.has('end') ? op.int('end', 0) : undefined);
-  const name = op.node.outputs[0] ?? op.name;
-  return { kind: 'constant', name, shape: [list.length], data: Float64Array.from(list) };
 }
 
 const relu: Converter = (op, builder) => value(builder.add({ ...base(op), kind: 'activation', activation: 'relu' }));

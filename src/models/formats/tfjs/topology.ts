@@ -81,7 +81,9 @@ class Flattener {
   private functional(config: JsonObject, prefix: string, outerInputs: readonly string[] | null, depth: number): string {
     const outputs = new Map<string, string>();
     const inputNames = layerReferences(config.input_layers, 'input_layers');
-    const pending = asList(config.layers, 'layers').map((value) => {
+    const list = asList(config.layers, 'layers');
+    if (list.length > LIMITS.layers) fail(`it has more than ${LIMITS.layers} layers.`);
+    const pending = list.map((value) => {
       const layer = asObject(value, 'a layer');
       const name = asText(layer.name ?? asObject(layer.config, 'config').name, 'name of a layer');
       const position = inputNames.indexOf(name);
