@@ -1,0 +1,99 @@
+import { EngineError } from '../../errors.js';
+import { type Binding, f32, linearGrid, type PlanBuilder, read, readWrite, write } from '../../plan.js';
+import { rowLayout, type Tensor } from '../../tensor.js';
+import { activationGradient, type ActivationKind, activationUniforms, quadsOf } from '../activation/activation.js';
+import gradientSumsSource from './gradientSums.wgsl.js';
+import inputGradientSource from './inputGradient.wgsl.js';
+import normalizeSource from './normalize.wgsl.js';
+import runningSource from './runningStatistics.wgsl.js';
+import statisticsSource from './statistics.wgsl.js';
+
+export interface BatchNormParameters {
+  /** Scale and offset per channel, dense [C]; null stands for 1 and 0. */
+  readonly weight: Tensor | null;
+  readonly bias: Tensor | null;
+  /** Dense [C]. */
+  readonly runningMean: Tensor;
+  readonly runningVariance: Tensor;
+  readonly epsilon: number;
+  /** Weight of this batch in the running statistics. */
+  readonly momentum: number;
+}
+
+/**
+ * Batch normalisation per channel (Ioffe and Szegedy 2015), then the activation. Mode `batch` normalises by this batch's mean
+ * and biased variance and moves the running statistics (with the unbiased variance, as PyTorch); mode `running` normalises by
+ * the running statistics and leaves them alone.
+ */
+export function batchNorm(
+  b: PlanBuilder,
+  x: Tensor,
+  parameters: BatchNormParameters,
+  mode: 'batch' | 'running',
+  options: { activation?: ActivationKind | null } = {},
+): Tensor {
+  const { rows: channels, columns, stride } = rowLayout(x.shape);
+  const { weight, bias, runningMean, runningVariance, epsilon, momentum } = parameters;
+  for (const tensor of [weight, bias, runningMean, runningVariance]) {
+    if (tensor && (tensor.shape.length !== 1 || tensor.shape[0] !== channels)) {
+      throw new EngineError('INVALID_SHAPE', `Batch norm of ${channels} channels: ${tensor.label} is [${tensor.shape.join(', ')}].`);
+    }
+  }
+  const moments = b.temporary(`moments ${x.label}`, [channels, 2], { layout: 'dense' });
+  if (mode === 'batch') {
+    b.dispatch({
+      label: `batch statistics ${x.label}`,
+      program: { label: 'batch statistics', code: statisticsSource },
+      bindings: [read(x), write(moments), readWrite(runningMean), readWrite(runningVariance)],
+      uniforms: [columns, stride, f32(epsilon), f32(momentum)],
+      workgroups: [channels, 1, 1],
+    });
+  } else {
+    b.dispatch({
+      label: `running statistics ${x.label}`,
+      program: { label: 'running statistics', code: runningSource },
+      bindings: [read(runningMean), read(runningVariance), write(moments)],
+      uniforms: [channels, f32(epsilon)],
+      workgroups: linearGrid(channels),
+    });
+  }
+  const affine = (weight ? 1 : 0) | (bias ? 2 : 0);
+  // An absent scale or offset is masked in the kernel; the binding still needs some tensor of at least C values.
+  const orAny = (tensor: Tensor | null): Binding => read(tensor ?? moments);
+  const kind = options.activation;
+  const { fused, upper } = activationUniforms(kind);
+  const y = b.temporary(`batch norm ${x.label}`, x.shape);
+  b.dispatch({
+    label: `batch norm ${x.label}`,
+    program: { label: 'batch norm', code: normalizeSource },
+    bindings: [read(x), read(moments), orAny(weight), orAny(bias), write(y)],
+    uniforms: [stride / 4, quadsOf(x), affine, fused, upper],
+    workgroups: linearGrid(quadsOf(x)),
+  });
+  const inputs = [x, weight, bias].filter((tensor) => tensor !== null);
+  return b.differentiable(inputs, y, (dy) => {
+    const gradient = kind ? activationGradient(b, y, dy, kind) : dy;
+    const dWeight = b.temporary(`d weight ${x.label}`, [channels], { layout: 'dense' });
+    const dBias = b.temporary(`d bias ${x.label}`, [channels], { layout: 'dense' });
+    b.dispatch({
+      label: `batch norm sums ${x.label}`,
+      program: { label: 'batch norm sums', code: gradientSumsSource },
+      bindings: [read(x), read(gradient), read(moments), write(dWeight), write(dBias)],
+      uniforms: [columns, stride],
+      workgroups: [channels, 1, 1],
+    });
+    let dx: Tensor | null = null;
+    if (x.requiresGradient) {
+      dx = b.temporary(`d ${x.label}`, x.shape);
+      b.dispatch({
+        label: `batch norm gradient ${x.label}`,
+        program: { label: 'batch norm gradient', code: inputGradientSource },
+        bindings: [read(x), read(gradient), read(moments), orAny(weight), read(dWeight), read(dBias), write(dx)],
+        uniforms: [stride / 4, quadsOf(x), affine, mode === 'batch' ? 1 : 0, f32(columns)],
+        workgroups: linearGrid(quadsOf(x)),
+      });
+    }
+    const gradients = new Map<Tensor | null, Tensor | null>([[bias, dBias], [weight, dWeight], [x, dx]]);
+    return inputs.map((input) => gradients.get(input) ?? null);
+  });
+}

@@ -1,0 +1,32 @@
+import { EngineError } from '../../errors.js';
+import { f32, linearGrid, type PlanBuilder, read, write } from '../../plan.js';
+import { rowLayout, type Tensor } from '../../tensor.js';
+import source from './pictures.wgsl.js';
+
+export interface Normalization {
+  readonly channelOrder: 'RGB' | 'BGR';
+  /** value = (byte / scale - mean[c]) / std[c], channels in `channelOrder`. */
+  readonly scale: number;
+  readonly mean: readonly [number, number, number];
+  readonly std: readonly [number, number, number];
+}
+
+/** uint8 pictures, dense [N, H, W, 3] in RGB -> normalised float32 rows [N, 3, H, W]. */
+export function normalizePictures(b: PlanBuilder, bytes: Tensor, p: Normalization): Tensor {
+  const [n, h, w, channels] = bytes.shape as [number, number, number, number];
+  if (bytes.dtype !== 'u8' || bytes.layout !== 'dense' || bytes.shape.length !== 4 || channels !== 3) {
+    throw new EngineError('INVALID_SHAPE', `Pictures are dense uint8 [N, H, W, 3]; got ${bytes.dtype} [${bytes.shape.join(', ')}].`);
+  }
+  const y = b.temporary('normalised pictures', [n, 3, h, w]);
+  const { columns, stride } = rowLayout(y.shape);
+  const factor = p.std.map((std) => f32(1 / (p.scale * std)));
+  const offset = p.std.map((std, c) => f32(-(p.mean[c] as number) / std));
+  b.dispatch({
+    label: 'normalise pictures',
+    program: { label: 'normalise pictures', code: source },
+    bindings: [read(bytes), write(y)],
+    uniforms: [columns, stride, p.channelOrder === 'BGR' ? 1 : 0, 0, ...factor, 0, ...offset, 0],
+    workgroups: linearGrid(stride / 4),
+  });
+  return y;
+}

@@ -1,0 +1,26 @@
+// Bytes [N, H, W, 3] -> rows [3][N H W]: value = byte * factor[c] + offset[c]. One invocation per four columns.
+struct Parameters { columns: u32, stride: u32, reversed: u32, unused: u32, factor: vec4f, offset: vec4f }
+@group(0) @binding(0) var<storage, read> bytes: array<u32>;
+@group(0) @binding(1) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(2) var<uniform> p: Parameters;
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let quad = id.y * groups.x * 64u + id.x;
+  let quads = p.stride / 4u;
+  if (quad >= quads) {
+    return;
+  }
+  // Four pixels are twelve bytes: three words. Words behind the last picture are clamped to the last element of the
+  // buffer by robust access; they land in the padding of the row.
+  let a = unpack4xU8(bytes[quad * 3u]);
+  let b = unpack4xU8(bytes[quad * 3u + 1u]);
+  let c = unpack4xU8(bytes[quad * 3u + 2u]);
+  let first = vec4f(vec4u(a.x, a.w, b.z, c.y));
+  let second = vec4f(vec4u(a.y, b.x, b.w, c.z));
+  let third = vec4f(vec4u(a.z, b.y, c.x, c.w));
+  let reversed = p.reversed == 1u;
+  y[quad] = select(first, third, reversed) * p.factor.x + p.offset.x;
+  y[quads + quad] = second * p.factor.y + p.offset.y;
+  y[2u * quads + quad] = select(third, first, reversed) * p.factor.z + p.offset.z;
+}
