@@ -1,0 +1,128 @@
+import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
+
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
+
+/** Everything that a person may set about a server; see docs/configuration.md. */
+export interface Config {
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  /** Absolute path: database and blobs. Made at the start where it is missing. */
+  readonly dataDir: string;
+  /** Absolute path of the only folder that data sets may be imported from; null: none may. */
+  readonly importRoot: string | null;
+  readonly logLevel: LogLevel;
+  /** Bytes of one uploaded file. */
+  readonly maxUploadBytes: number;
+  /** Files in one upload request. */
+  readonly maxUploadFiles: number;
+  /** Pictures in one data set. */
+  readonly maxDatasetPictures: number;
+  /** Runs that may wait in the queue. */
+  readonly maxQueuedRuns: number;
+  /** JavaScript heap of the worker process, MiB. */
+  readonly workerMemoryMb: number;
+  /** Time that the worker process has for opening the GPU. */
+  readonly workerStartMs: number;
+  /** A worker that has a job and says nothing for this long counts as hung and is restarted. */
+  readonly workerSilenceMs: number;
+  /** Longest time that an evaluation or a prediction may take, waiting included. */
+  readonly requestTimeoutMs: number;
+  /** Time that the worker has for ending its job when the server stops or a run is cancelled; then it is killed. */
+  readonly stopTimeoutMs: number;
+}
+
+/** A setting that cannot be used. The message names the variable, the value given and what is allowed. */
+export class ConfigError extends Error {
+  constructor(readonly problems: readonly string[]) {
+    super(`The configuration has ${problems.length} problem(s):\n${problems.map((text) => `- ${text}`).join('\n')}`);
+    this.name = 'ConfigError';
+  }
+}
+
+/** Reads one variable's text; throws an Error that says what is allowed. */
+type Parse<T> = (text: string) => T;
+
+export interface Setting<T> {
+  readonly variable: string;
+  /** As it would be written in the environment; null: not set. */
+  readonly fallback: string | null;
+  readonly parse: Parse<T>;
+}
+
+function integer(min: number, max: number, scale = 1): Parse<number> {
+  return (text) => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || value < min || value > max) throw new Error(`an integer from ${min} to ${max}`);
+    return value * scale;
+  };
+}
+
+function oneOf<T extends string>(...allowed: readonly T[]): Parse<T> {
+  return (text) => {
+    const found = allowed.find((value) => value === text);
+    if (found === undefined) throw new Error(`one of ${allowed.join(', ')}`);
+    return found;
+  };
+}
+
+const host: Parse<string> = (text) => {
+  if (!/^[\w.:%-]+$/.test(text)) throw new Error('a host name or an IP address without a port, such as 0.0.0.0');
+  return text;
+};
+
+const path: Parse<string> = (text) => {
+  if (text.includes('\0')) throw new Error('a path without null characters');
+  return resolve(text);
+};
+
+const folder: Parse<string> = (text) => {
+  const absolute = path(text);
+  if (!statSync(absolute, { throwIfNoEntry: false })?.isDirectory()) throw new Error('the path of a folder that exists');
+  return absolute;
+};
+
+const MIB = 2 ** 20;
+const SECOND = 1000;
+
+/** Each setting with its environment variable. Nothing else in Graft's server reads the environment. */
+export const SETTINGS: { readonly [K in keyof Config]: Setting<Config[K]> } = {
+  host: { variable: 'GRAFT_HOST', fallback: '127.0.0.1', parse: host },
+  port: { variable: 'GRAFT_PORT', fallback: '4000', parse: integer(0, 65_535) },
+  dataDir: { variable: 'GRAFT_DATA_DIR', fallback: './graft-data', parse: path },
+  importRoot: { variable: 'GRAFT_IMPORT_ROOT', fallback: null, parse: folder },
+  logLevel: {
+    variable: 'GRAFT_LOG_LEVEL',
+    fallback: 'info',
+    parse: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
+  },
+  maxUploadBytes: { variable: 'GRAFT_MAX_UPLOAD_MB', fallback: '1024', parse: integer(1, 1_048_576, MIB) },
+  maxUploadFiles: { variable: 'GRAFT_MAX_UPLOAD_FILES', fallback: '64', parse: integer(1, 10_000) },
+  maxDatasetPictures: { variable: 'GRAFT_MAX_DATASET_PICTURES', fallback: '100000', parse: integer(1, 10_000_000) },
+  maxQueuedRuns: { variable: 'GRAFT_MAX_QUEUED_RUNS', fallback: '100', parse: integer(1, 1_000_000) },
+  workerMemoryMb: { variable: 'GRAFT_WORKER_MEMORY_MB', fallback: '4096', parse: integer(256, 1_048_576) },
+  workerStartMs: { variable: 'GRAFT_WORKER_START_SECONDS', fallback: '60', parse: integer(1, 3600, SECOND) },
+  workerSilenceMs: { variable: 'GRAFT_WORKER_SILENCE_SECONDS', fallback: '300', parse: integer(5, 86_400, SECOND) },
+  requestTimeoutMs: { variable: 'GRAFT_REQUEST_SECONDS', fallback: '600', parse: integer(1, 86_400, SECOND) },
+  stopTimeoutMs: { variable: 'GRAFT_STOP_SECONDS', fallback: '10', parse: integer(1, 3600, SECOND) },
+};
+
+/**
+ * The configuration from environment variables. Unset and empty variables take their defaults. Throws ConfigError with
+ * every problem at once.
+ */
+export function loadConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const problems: string[] = [];
+  const values: Record<string, unknown> = {};
+  for (const [key, { variable, fallback, parse }] of Object.entries<Setting<unknown>>(SETTINGS)) {
+    const text = env[variable] || fallback;
+    try {
+      values[key] = text === null ? null : parse(text);
+    } catch (error) {
+      problems.push(`${variable} is ${JSON.stringify(text)}; allowed is ${(error as Error).message}.`);
+    }
+  }
+  if (problems.length > 0) throw new ConfigError(problems);
+  return values as unknown as Config;
+}
