@@ -1,0 +1,193 @@
+import { registerEnumType } from 'type-graphql';
+
+// The values are the ones that the services use, so that nothing has to be mapped.
+
+export const SplitEnum = { TRAIN: 'train', VALIDATION: 'validation', TEST: 'test' } as const;
+registerEnumType(SplitEnum, {
+  name: 'Split',
+  description: 'The part of a data set that a picture belongs to.',
+  valuesConfig: {
+    TRAIN: { description: 'Pictures that the weights are fitted to.' },
+    VALIDATION: { description: 'Pictures that pick the best epoch of a run.' },
+    TEST: { description: 'Pictures that no run looks at.' },
+  },
+});
+
+export const OptimizerEnum = { SGD: 'sgd', ADAM: 'adam', ADAMW: 'adamw' } as const;
+registerEnumType(OptimizerEnum, {
+  name: 'Optimizer',
+  description: 'How gradients become updates of the weights.',
+  valuesConfig: {
+    SGD: { description: 'Stochastic gradient descent with momentum.' },
+    ADAM: { description: 'Adam (Kingma and Ba 2015); weight decay is added to the gradient.' },
+    ADAMW: { description: 'Adam with decoupled weight decay (Loshchilov and Hutter 2019).' },
+  },
+});
+
+export const RunStateEnum = {
+  QUEUED: 'QUEUED',
+  RUNNING: 'RUNNING',
+  SUCCEEDED: 'SUCCEEDED',
+  FAILED: 'FAILED',
+  CANCELLED: 'CANCELLED',
+} as const;
+registerEnumType(RunStateEnum, {
+  name: 'RunState',
+  description: 'Where a run is in its life. SUCCEEDED, FAILED and CANCELLED are final.',
+  valuesConfig: {
+    QUEUED: { description: 'Waits for the worker.' },
+    RUNNING: { description: 'Computes.' },
+    SUCCEEDED: { description: 'Ended by itself; its revisions are there.' },
+    FAILED: { description: 'Ended with an error, which `error` tells.' },
+    CANCELLED: { description: 'Ended because a client asked for it.' },
+  },
+});
+
+export const RunEventKindEnum = {
+  STATE: 'state',
+  PHASE: 'phase',
+  PICTURES: 'pictures',
+  STEP: 'step',
+  EPOCH: 'epoch',
+} as const;
+export type RunEventKind = (typeof RunEventKindEnum)[keyof typeof RunEventKindEnum];
+registerEnumType(RunEventKindEnum, {
+  name: 'RunEventKind',
+  description: 'What an event of a run tells; says which of its fields have values.',
+  valuesConfig: {
+    STATE: { description: 'The state changed.' },
+    PHASE: { description: 'A new phase began: `phase`.' },
+    PICTURES: {
+      description: 'Feature extraction or evaluation got on: `done`, `total`, `picturesPerSecond`, `etaSeconds`.',
+    },
+    STEP: {
+      description:
+        'Training steps were done: `epoch`, `epochs`, `step`, `steps`, `loss`, `accuracy`, `learningRate`, `picturesPerSecond`, `etaSeconds`.',
+    },
+    EPOCH: {
+      description:
+        'An epoch ended: `epoch`, `epochs`, `loss` and `accuracy` on the training pictures, `validationLoss`, `validationAccuracy`, `seconds`.',
+    },
+  },
+});
+
+export const RunPhaseEnum = {
+  COMPILING: 'compiling',
+  FEATURES: 'features',
+  TRAINING: 'training',
+  EVALUATING: 'evaluating',
+} as const;
+registerEnumType(RunPhaseEnum, {
+  name: 'RunPhase',
+  description: 'What a running run is doing.',
+  valuesConfig: {
+    COMPILING: { description: 'Compiles the network into GPU programs.' },
+    FEATURES: { description: 'Computes the outputs of the frozen trunk, once for each picture.' },
+    TRAINING: { description: 'Fits the weights.' },
+    EVALUATING: { description: 'Measures on pictures that are not trained on.' },
+  },
+});
+
+export const LayerKindEnum = {
+  INPUT: 'input',
+  CONV2D: 'conv2d',
+  DENSE: 'dense',
+  BATCH_NORM: 'batchNorm',
+  ACTIVATION: 'activation',
+  MAX_POOL: 'maxPool',
+  AVERAGE_POOL: 'averagePool',
+  GLOBAL_AVERAGE_POOL: 'globalAveragePool',
+  ADD: 'add',
+  CONCAT: 'concat',
+  FLATTEN: 'flatten',
+  DROPOUT: 'dropout',
+  SOFTMAX: 'softmax',
+  ZERO_PAD: 'zeroPad',
+} as const;
+registerEnumType(LayerKindEnum, {
+  name: 'LayerKind',
+  description: 'What a layer computes.',
+  valuesConfig: {
+    INPUT: { description: 'The pictures, normalised.' },
+    CONV2D: { description: 'Two-dimensional convolution, also grouped and depthwise.' },
+    DENSE: { description: 'Fully connected.' },
+    BATCH_NORM: { description: 'Batch normalisation (Ioffe and Szegedy 2015).' },
+    ACTIVATION: { description: 'ReLU or ReLU6.' },
+    MAX_POOL: { description: 'Largest value of a window.' },
+    AVERAGE_POOL: { description: 'Mean of a window.' },
+    GLOBAL_AVERAGE_POOL: { description: 'Mean over all pixels of a channel.' },
+    ADD: { description: 'Sum of two inputs, the end of a residual block.' },
+    CONCAT: { description: 'Inputs one after another along the channels.' },
+    FLATTEN: { description: 'All values in one row.' },
+    DROPOUT: { description: 'Sets random values to zero while training (Srivastava et al. 2014).' },
+    SOFTMAX: { description: 'Logits to probabilities.' },
+    ZERO_PAD: { description: 'Zeros around the feature map.' },
+  },
+});
+
+export const FitEnum = { STRETCH: 'stretch', CENTER_CROP: 'centerCrop' } as const;
+registerEnumType(FitEnum, {
+  name: 'Fit',
+  description: "How a picture is brought to the network's input size.",
+  valuesConfig: {
+    STRETCH: { description: 'Resized as a whole; the aspect ratio is ignored.' },
+    CENTER_CROP: { description: 'The central `cropFraction` of both sides is resized.' },
+  },
+});
+
+export const InterpolationEnum = { BILINEAR: 'bilinear', CUBIC: 'cubic' } as const;
+registerEnumType(InterpolationEnum, {
+  name: 'Interpolation',
+  description: 'How pixels are resampled.',
+  valuesConfig: {
+    BILINEAR: { description: 'Linear in both directions.' },
+    CUBIC: { description: 'Cubic in both directions.' },
+  },
+});
+
+export const ChannelOrderEnum = { RGB: 'RGB', BGR: 'BGR' } as const;
+registerEnumType(ChannelOrderEnum, {
+  name: 'ChannelOrder',
+  description: 'Order of the colour channels in the input of a network.',
+  valuesConfig: { RGB: { description: 'Red first.' }, BGR: { description: 'Blue first, as Caffe has it.' } },
+});
+
+export const DatasetWarningCodeEnum = {
+  SMALL_CLASS: 'SMALL_CLASS',
+  DUPLICATE: 'DUPLICATE',
+  SPLIT_LEAK: 'SPLIT_LEAK',
+  EMPTY_SPLIT: 'EMPTY_SPLIT',
+  SKIPPED_FILES: 'SKIPPED_FILES',
+} as const;
+registerEnumType(DatasetWarningCodeEnum, {
+  name: 'DatasetWarningCode',
+  description: 'What is doubtful about a data set.',
+  valuesConfig: {
+    SMALL_CLASS: { description: 'A class has fewer than two pictures.' },
+    DUPLICATE: { description: 'The same picture lies in a data set more than once.' },
+    SPLIT_LEAK: { description: 'The same picture lies in two splits, so that a measurement is too good.' },
+    EMPTY_SPLIT: { description: 'A split has no pictures.' },
+    SKIPPED_FILES: { description: 'Some files could not be read as pictures.' },
+  },
+});
+
+export const DeviceStateEnum = { STARTING: 'STARTING', READY: 'READY', BUSY: 'BUSY', DOWN: 'DOWN' } as const;
+registerEnumType(DeviceStateEnum, {
+  name: 'DeviceState',
+  description: 'What the worker that owns the GPU is doing.',
+  valuesConfig: {
+    STARTING: { description: 'Opens the GPU.' },
+    READY: { description: 'Waits for work.' },
+    BUSY: { description: 'Computes.' },
+    DOWN: { description: 'Cannot compute; `error` says why.' },
+  },
+});
+
+export const ExportFormatEnum = { SAFETENSORS: 'SAFETENSORS' } as const;
+registerEnumType(ExportFormatEnum, {
+  name: 'ExportFormat',
+  description: 'File formats for trained networks.',
+  valuesConfig: {
+    SAFETENSORS: { description: 'Weights as safetensors; layers, labels and preprocessing in its metadata.' },
+  },
+});

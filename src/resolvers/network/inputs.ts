@@ -1,0 +1,266 @@
+import {
+  ArrayMaxSize,
+  ArrayMinSize,
+  ArrayUnique,
+  IsIn,
+  IsNotEmpty,
+  IsOptional,
+  Max,
+  MaxLength,
+  Min,
+  ValidateNested,
+} from 'class-validator';
+import { Field, Float, ID, InputType, Int } from 'type-graphql';
+import { type LayerSelector, ServiceError } from '../../services/api.js';
+import { ChannelOrderEnum, FitEnum, InterpolationEnum } from '../enums.js';
+
+const LARGEST_SEED = 2 ** 31 - 1;
+const LONGEST_NAME = 200;
+
+@InputType({ description: 'Which network of the zoo to create.' })
+export class CreateNetworkInput {
+  @Field(() => ID, { description: '`id` of a network in `zoo`.' })
+  @MaxLength(LONGEST_NAME)
+  zooId!: string;
+
+  @Field(() => String, { nullable: true, description: "Default: the zoo's name." })
+  @IsOptional()
+  @IsNotEmpty()
+  @MaxLength(LONGEST_NAME)
+  name?: string;
+
+  @Field(() => Int, { nullable: true, description: 'Seed of the random weights where there are no pretrained ones.' })
+  @IsOptional()
+  @Min(0)
+  @Max(LARGEST_SEED)
+  seed?: number;
+}
+
+@InputType({
+  description:
+    "How a picture becomes the network's input. What is left out is taken from the file or the architecture.",
+})
+export class PreprocessingInput {
+  @Field(() => Int, { nullable: true, description: 'Height of the input, pixels.' })
+  @IsOptional()
+  @Min(1)
+  @Max(4096)
+  height?: number;
+
+  @Field(() => Int, { nullable: true, description: 'Width of the input, pixels.' })
+  @IsOptional()
+  @Min(1)
+  @Max(4096)
+  width?: number;
+
+  @Field(() => FitEnum, { nullable: true, description: 'How the picture is brought to that size.' })
+  @IsOptional()
+  @IsIn(Object.values(FitEnum))
+  fit?: 'stretch' | 'centerCrop';
+
+  @Field(() => Float, {
+    nullable: true,
+    description: 'Central part of both sides that is kept with CENTER_CROP, 0.05 to 1.',
+  })
+  @IsOptional()
+  @Min(0.05)
+  @Max(1)
+  cropFraction?: number;
+
+  @Field(() => InterpolationEnum, { nullable: true, description: 'How pixels are resampled.' })
+  @IsOptional()
+  @IsIn(Object.values(InterpolationEnum))
+  interpolation?: 'bilinear' | 'cubic';
+
+  @Field(() => ChannelOrderEnum, { nullable: true, description: 'Order of the channels.' })
+  @IsOptional()
+  @IsIn(Object.values(ChannelOrderEnum))
+  channelOrder?: 'RGB' | 'BGR';
+
+  @Field(() => Float, { nullable: true, description: 'Divides the bytes.' })
+  @IsOptional()
+  @Min(1e-6)
+  @Max(1e6)
+  scale?: number;
+
+  @Field(() => [Float], { nullable: true, description: 'Subtracted: three values, one a channel.' })
+  @IsOptional()
+  @ArrayMinSize(3)
+  @ArrayMaxSize(3)
+  mean?: [number, number, number];
+
+  @Field(() => [Float], { nullable: true, description: 'Divides: three values above 0, one a channel.' })
+  @IsOptional()
+  @ArrayMinSize(3)
+  @ArrayMaxSize(3)
+  @Min(1e-6, { each: true })
+  std?: [number, number, number];
+}
+
+@InputType({ description: 'A network from uploaded files.' })
+export class ImportNetworkInput {
+  @Field({ description: 'For people.' })
+  @IsNotEmpty()
+  @MaxLength(LONGEST_NAME)
+  name!: string;
+
+  @Field(() => [ID], {
+    description:
+      'An ONNX file, a safetensors file written by Graft, or a TF.js layers-model: model.json with its shards, or a zip of them.',
+  })
+  @ArrayMinSize(1)
+  @ArrayMaxSize(256)
+  @ArrayUnique()
+  uploadIds!: string[];
+
+  @Field(() => PreprocessingInput, { nullable: true, description: 'Where the file does not say it.' })
+  @IsOptional()
+  @ValidateNested()
+  preprocessing?: PreprocessingInput;
+
+  @Field(() => [String], { nullable: true, description: 'Labels of the outputs in order.' })
+  @IsOptional()
+  @ArrayMinSize(1)
+  @ArrayMaxSize(100_000)
+  @IsNotEmpty({ each: true })
+  @MaxLength(LONGEST_NAME, { each: true })
+  classes?: string[];
+}
+
+@InputType({ description: 'A new head for a network: either `classes` or `datasetId` says its outputs.' })
+export class ReplaceHeadInput {
+  @Field(() => ID, { description: 'The network; its newest revision is edited.' })
+  networkId!: string;
+
+  @Field(() => [String], { nullable: true, description: 'Labels of the new outputs.' })
+  @IsOptional()
+  @ArrayMinSize(2)
+  @ArrayMaxSize(100_000)
+  @ArrayUnique()
+  @IsNotEmpty({ each: true })
+  @MaxLength(LONGEST_NAME, { each: true })
+  classes?: string[];
+
+  @Field(() => ID, { nullable: true, description: 'Data set whose classes become the outputs.' })
+  @IsOptional()
+  datasetId?: string;
+
+  @Field({
+    defaultValue: false,
+    description: 'True keeps the layers between the last pooling and the classifier; false drops them.',
+  })
+  keepLayersAfterPooling!: boolean;
+
+  @Field(() => Float, {
+    nullable: true,
+    description: 'Share of values that dropout sets to zero before the classifier, below 1.',
+  })
+  @IsOptional()
+  @Min(0)
+  @Max(0.95)
+  dropout?: number;
+
+  @Field(() => Int, { nullable: true, description: 'Adds a hidden layer with ReLU of that many units.' })
+  @IsOptional()
+  @Min(1)
+  @Max(16_384)
+  hiddenUnits?: number;
+
+  @Field(() => Int, { nullable: true, description: 'Seed of the new weights.' })
+  @IsOptional()
+  @Min(0)
+  @Max(LARGEST_SEED)
+  seed?: number;
+}
+
+@InputType({ description: 'Fresh weights for a network.' })
+export class RandomizeWeightsInput {
+  @Field(() => ID, { description: 'The network; its newest revision is edited.' })
+  networkId!: string;
+
+  @Field(() => Int, { nullable: true, description: 'Seed of the new weights.' })
+  @IsOptional()
+  @Min(0)
+  @Max(LARGEST_SEED)
+  seed?: number;
+}
+
+@InputType({ description: 'Some layers of a network. Exactly one field is given.' })
+export class LayerSelectorInput {
+  @Field(() => [String], { nullable: true, description: 'Layers by name.' })
+  @IsOptional()
+  @ArrayMinSize(1)
+  @ArrayMaxSize(10_000)
+  names?: string[];
+
+  @Field(() => String, { nullable: true, description: 'This layer and everything that it depends on.' })
+  @IsOptional()
+  @MaxLength(1000)
+  upTo?: string;
+
+  @Field(() => String, {
+    nullable: true,
+    description: 'Layers whose name matches; `*` stands for any text, `?` for one character.',
+  })
+  @IsOptional()
+  @MaxLength(1000)
+  pattern?: string;
+
+  @Field(() => Boolean, { nullable: true, description: 'True: every layer.' })
+  @IsOptional()
+  @IsIn([true])
+  all?: boolean;
+
+  /** The services' form. Throws BAD_USER_INPUT unless exactly one field is given. */
+  static toSelector({ names, upTo, pattern, all }: LayerSelectorInput): LayerSelector {
+    const given = [
+      names && { names },
+      upTo != null && { upTo },
+      pattern != null && { pattern },
+      all && { all: true as const },
+    ].filter((selector) => selector !== false && selector != null);
+    if (given.length !== 1) {
+      throw new ServiceError(
+        'BAD_USER_INPUT',
+        `Layers are selected by exactly one of names, upTo, pattern or all; ${given.length} were given.`,
+      );
+    }
+    return given[0] as LayerSelector;
+  }
+}
+
+@InputType({ description: 'Layers to freeze or unfreeze.' })
+export class FreezeInput {
+  @Field(() => ID, { description: 'The network; its newest revision is edited.' })
+  networkId!: string;
+
+  @Field(() => LayerSelectorInput, { description: 'Which layers.' })
+  @ValidateNested()
+  layers!: LayerSelectorInput;
+}
+
+@InputType({ description: 'Layers that learn faster or slower than the rest.' })
+export class SetLearningRateFactorInput {
+  @Field(() => ID, { description: 'The network; its newest revision is edited.' })
+  networkId!: string;
+
+  @Field(() => LayerSelectorInput, { description: 'Which layers.' })
+  @ValidateNested()
+  layers!: LayerSelectorInput;
+
+  @Field(() => Float, { description: "Multiplies the run's learning rate, 0 to 1000; 0 freezes." })
+  @Min(0)
+  @Max(1000)
+  factor!: number;
+}
+
+@InputType({ description: 'A new network that begins as a revision of another.' })
+export class ForkNetworkInput {
+  @Field(() => ID, { description: 'Where it begins.' })
+  revisionId!: string;
+
+  @Field({ description: 'Name of the new network.' })
+  @IsNotEmpty()
+  @MaxLength(LONGEST_NAME)
+  name!: string;
+}

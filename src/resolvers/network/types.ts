@@ -1,0 +1,166 @@
+import { Field, Float, ID, Int, ObjectType } from 'type-graphql';
+import { ChannelOrderEnum, FitEnum, InterpolationEnum, LayerKindEnum } from '../enums.js';
+import { connectionType } from '../pagination.js';
+import { DateTime, JSONObject, SafeInt } from '../scalars.js';
+
+@ObjectType({ description: 'Size of the pictures that a network takes.' })
+export class InputSize {
+  @Field(() => Int, { description: 'Colour channels.' })
+  channels!: number;
+
+  @Field(() => Int, { description: 'Pixels.' })
+  height!: number;
+
+  @Field(() => Int, { description: 'Pixels.' })
+  width!: number;
+}
+
+@ObjectType({
+  description:
+    'A network that Graft can create by itself: an architecture, with pretrained weights where a source ships them.',
+})
+export class ZooNetwork {
+  @Field(() => ID, { description: 'For `createNetwork`.' })
+  id!: string;
+
+  @Field({ description: 'For people.' })
+  name!: string;
+
+  @Field({ description: 'Name of the architecture, e.g. `mobilenet_v2`.' })
+  architecture!: string;
+
+  @Field({ description: 'What it is and what it is good for.' })
+  description!: string;
+
+  @Field(() => String, { nullable: true, description: 'The publication that describes the architecture.' })
+  paper!: string | null;
+
+  @Field({ description: 'False: the weights are random until trained or imported.' })
+  pretrained!: boolean;
+
+  @Field(() => String, { nullable: true, description: 'Where the weights come from.' })
+  source!: string | null;
+
+  @Field(() => String, { nullable: true, description: 'Licence of the weights.' })
+  license!: string | null;
+
+  @Field(() => SafeInt, { description: 'Number of trainable values.' })
+  parameters!: number;
+
+  @Field(() => SafeInt, { description: 'Multiplications with an addition for one picture.' })
+  multiplyAdds!: number;
+
+  @Field(() => SafeInt, { nullable: true, description: 'Size of the weights file.' })
+  bytes!: number | null;
+
+  @Field(() => Float, { nullable: true, description: 'Published share of right answers on ImageNet, 0 to 100.' })
+  top1!: number | null;
+
+  @Field(() => Float, {
+    nullable: true,
+    description: 'Published share of answers whose five best hold the right one, 0 to 100.',
+  })
+  top5!: number | null;
+}
+
+@ObjectType('Preprocessing', {
+  description: "How a picture becomes the network's input: value = (byte / scale - mean) / std, per channel.",
+})
+export class PreprocessingType {
+  @Field(() => Int, { description: 'Height of the input, pixels.' })
+  height!: number;
+
+  @Field(() => Int, { description: 'Width of the input, pixels.' })
+  width!: number;
+
+  @Field(() => FitEnum, { description: 'How the picture is brought to that size.' })
+  fit!: string;
+
+  @Field(() => Float, { description: 'Central part of both sides that is kept with CENTER_CROP, 0 to 1.' })
+  cropFraction!: number;
+
+  @Field(() => InterpolationEnum, { description: 'How pixels are resampled.' })
+  interpolation!: string;
+
+  @Field(() => ChannelOrderEnum, { description: 'Order of the channels.' })
+  channelOrder!: string;
+
+  @Field(() => Float, { description: 'Divides the bytes.' })
+  scale!: number;
+
+  @Field(() => [Float], { description: 'Subtracted, one value a channel.' })
+  mean!: readonly number[];
+
+  @Field(() => [Float], { description: 'Divides, one value a channel.' })
+  std!: readonly number[];
+}
+@ObjectType('Layer', { description: 'One layer of a revision.' })
+export class LayerType {
+  @Field({ description: 'Unique within the network; from the framework or file that the network came from.' })
+  name!: string;
+
+  @Field(() => LayerKindEnum, { description: 'What it computes.' })
+  kind!: string;
+
+  @Field(() => [String], { description: 'Names of the layers whose outputs it reads.' })
+  inputs!: readonly string[];
+
+  @Field(() => [Int], { description: 'Shape of the output without the batch: channels, height, width, or features.' })
+  outputShape!: readonly number[];
+
+  @Field(() => SafeInt, { description: 'Number of trainable values, frozen or not.' })
+  parameters!: number;
+
+  @Field(() => SafeInt, { description: 'Multiplications with an addition for one picture.' })
+  multiplyAdds!: number;
+
+  @Field(() => Float, { description: "Multiplies the run's learning rate; 0 is frozen." })
+  learningRateFactor!: number;
+
+  @Field({ description: 'Neither weights nor batch-norm statistics move in training.' })
+  frozen!: boolean;
+
+  @Field(() => JSONObject, {
+    description: 'What else describes a layer of this kind: kernel, stride, padding, groups, rate.',
+  })
+  attributes!: object;
+}
+
+@ObjectType({ description: 'A network under a name. What it is lies in its revisions; every edit adds one.' })
+export class Network {
+  @Field(() => ID, { description: 'Opaque.' })
+  id!: string;
+
+  @Field({ description: 'For people; need not be unique.' })
+  name!: string;
+
+  @Field(() => DateTime, { description: 'When it was created.' })
+  createdAt!: number;
+}
+
+@ObjectType({ description: 'An immutable state of a network: layers, weights, preprocessing and labels.' })
+export class Revision {
+  @Field(() => ID, { description: 'Opaque.' })
+  id!: string;
+
+  @Field({ description: 'What made it, for people.' })
+  summary!: string;
+
+  @Field({ description: 'Architecture or file that the network came from.' })
+  architecture!: string;
+
+  @Field(() => [String], { nullable: true, description: 'Labels of the outputs in order; null where unknown.' })
+  classes!: readonly string[] | null;
+
+  @Field(() => PreprocessingType, { description: 'How a picture becomes the input.' })
+  preprocessing!: PreprocessingType;
+
+  @Field({ description: 'SHA-256 of the weights as safetensors.' })
+  weightsHash!: string;
+
+  @Field(() => DateTime, { description: 'When it was made.' })
+  createdAt!: number;
+}
+
+export const NetworkConnection = connectionType('Network', Network);
+export const RevisionConnection = connectionType('Revision', Revision);
