@@ -1,4 +1,4 @@
-import { type Services, ServiceError } from '../services/api.js';
+import { ServiceError, type Services } from '../services/api.js';
 import { createLoaders, type Loaders } from './loaders.js';
 
 /** What a resolver gets: one of these for each operation. */

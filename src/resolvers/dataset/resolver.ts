@@ -1,6 +1,7 @@
 import { Arg, Args, Ctx, FieldResolver, ID, Int, Mutation, Query, Resolver, Root } from 'type-graphql';
 import type { ClassCount, DatasetRecord, PictureRecord } from '../../services/api.js';
 import type { Context } from '../context.js';
+import { given } from '../inputs.js';
 import { type Connection, connectionCost, listCost, PageArgs, pageRequest, toConnection } from '../pagination.js';
 import { CreateDatasetInput, PicturesArgs } from './inputs.js';
 import { Dataset, DatasetClass, DatasetConnection, Picture, PictureConnection } from './types.js';
@@ -54,7 +55,7 @@ export class DatasetResolver {
     @Arg('input', () => CreateDatasetInput) input: CreateDatasetInput,
     @Ctx() { services }: Context,
   ): Promise<DatasetRecord> {
-    return services.createDataset(input);
+    return services.createDataset(given(input));
   }
 
   @Mutation(() => Boolean, {

@@ -1,6 +1,7 @@
 import { Arg, Args, Ctx, FieldResolver, ID, Mutation, Query, Resolver, Root } from 'type-graphql';
 import type { LayerSummary, NetworkRecord, RevisionRecord, ZooEntry } from '../../services/api.js';
 import { type Context, found } from '../context.js';
+import { given } from '../inputs.js';
 import { type Connection, connectionCost, listCost, PageArgs, pageRequest, toConnection } from '../pagination.js';
 import { SafeInt } from '../scalars.js';
 import {
@@ -76,7 +77,7 @@ export class NetworkResolver {
     @Arg('input', () => CreateNetworkInput) input: CreateNetworkInput,
     @Ctx() { services }: Context,
   ): Promise<NetworkRecord> {
-    return services.createNetwork(input);
+    return services.createNetwork(given(input));
   }
 
   @Mutation(() => Network, { description: 'Creates a network from uploaded files (`POST /uploads`).' })
@@ -84,7 +85,8 @@ export class NetworkResolver {
     @Arg('input', () => ImportNetworkInput) input: ImportNetworkInput,
     @Ctx() { services }: Context,
   ): Promise<NetworkRecord> {
-    return services.importNetwork(input);
+    const { preprocessing, ...rest } = given(input);
+    return services.importNetwork({ ...rest, ...(preprocessing ? { preprocessing: given(preprocessing) } : {}) });
   }
 
   @Mutation(() => Network, { description: 'Creates a network whose first revision is one of another network.' })
@@ -149,10 +151,11 @@ export class RevisionResolver {
     description: 'Gives the network new outputs with fresh weights, and returns the new revision.',
   })
   replaceHead(
-    @Arg('input', () => ReplaceHeadInput) { networkId, ...input }: ReplaceHeadInput,
+    @Arg('input', () => ReplaceHeadInput) input: ReplaceHeadInput,
     @Ctx() { services }: Context,
   ): Promise<RevisionRecord> {
-    return services.replaceHead(networkId, input);
+    const { networkId, ...head } = given(input);
+    return services.replaceHead(networkId, head);
   }
 
   @Mutation(() => Revision, {
@@ -163,7 +166,7 @@ export class RevisionResolver {
     @Arg('input', () => RandomizeWeightsInput) { networkId, seed }: RandomizeWeightsInput,
     @Ctx() { services }: Context,
   ): Promise<RevisionRecord> {
-    return services.randomizeWeights(networkId, seed);
+    return services.randomizeWeights(networkId, seed ?? undefined);
   }
 
   @Mutation(() => Revision, {

@@ -9,6 +9,7 @@ import type {
 } from '../../services/api.js';
 import { type Context, found } from '../context.js';
 import { Dataset } from '../dataset/types.js';
+import { given } from '../inputs.js';
 import { Revision } from '../network/types.js';
 import { type Connection, connectionCost, listCost, pageRequest, toConnection } from '../pagination.js';
 import { EvaluateInput, EvaluationsArgs, ExportRevisionInput, PredictInput } from './inputs.js';
@@ -84,7 +85,7 @@ export class EvaluationResolver {
     @Arg('input', () => EvaluateInput) input: EvaluateInput,
     @Ctx() { services }: Context,
   ): Promise<EvaluationRecord> {
-    return services.evaluate(input);
+    return services.evaluate(given(input));
   }
 
   @Mutation(() => [PicturePredictionType], { description: 'Classifies uploaded pictures.' })
@@ -92,7 +93,7 @@ export class EvaluationResolver {
     @Arg('input', () => PredictInput) input: PredictInput,
     @Ctx() { services }: Context,
   ): Promise<readonly PicturePrediction[]> {
-    return services.predict(input);
+    return services.predict(given(input));
   }
 }
 

@@ -1,4 +1,4 @@
-import type { RunEvent } from '../../services/api.js';
+import { type RunEvent, ServiceError } from '../../services/api.js';
 import { type Context, found } from '../context.js';
 import type { RunProgressArgs } from './inputs.js';
 import type { RunProgress } from './types.js';
@@ -14,18 +14,17 @@ export function toProgress({ runId, sequence, at, state, progress }: RunEvent): 
   return { ...common, kind, ...fields };
 }
 
-/** The events of one run for a subscription. Throws NOT_FOUND at once where there is no such run. */
-export async function* watchProgress(
+/**
+ * The events of one run for a subscription. The services' own iterator is handed on, so that a client that leaves ends it at
+ * once, even while it waits for the next event. Throws NOT_FOUND where there is no such run.
+ */
+export async function watchProgress(
   { services }: Context,
   { runId, after }: RunProgressArgs,
-): AsyncGenerator<RunEvent, void, undefined> {
+): Promise<AsyncIterableIterator<RunEvent>> {
+  if (after < 0)
+    throw new ServiceError('BAD_USER_INPUT', `after is the sequence of an event, 0 or more; got ${after}.`);
   const [run] = await services.runsById([runId]);
   found(run, 'run', runId);
-  const events = services.watchRun(runId, after);
-  try {
-    for await (const event of events) yield event;
-  } finally {
-    // A client that leaves ends this generator; the source has to let go too.
-    await events.return?.();
-  }
+  return services.watchRun(runId, after);
 }

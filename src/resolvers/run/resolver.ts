@@ -3,9 +3,10 @@ import type { DatasetRecord, NetworkRecord, RevisionRecord, RunEvent, RunRecord 
 import type { ProgressEvent, TrainingOptions } from '../../training/types.js';
 import { type Context, found } from '../context.js';
 import { Dataset } from '../dataset/types.js';
+import { given } from '../inputs.js';
 import { Network, Revision } from '../network/types.js';
 import { type Connection, connectionCost, listCost, pageRequest, toConnection } from '../pagination.js';
-import { RunProgressArgs, RunsArgs, TrainInput } from './inputs.js';
+import { RunProgressArgs, RunsArgs, TrainInput, type TrainingOptionsInput } from './inputs.js';
 import { toProgress, watchProgress } from './progress.js';
 import { EpochMetrics, Run, RunConnection, RunProgress, StepMetrics } from './types.js';
 
@@ -15,12 +16,14 @@ function eventsOf<T extends ProgressEvent['type']>(events: readonly RunEvent[], 
   return events.flatMap(({ progress }) => (progress?.type === type ? [progress as EventOf<T>] : []));
 }
 
-/** GraphQL's null says "not given"; only for two options is it a value of its own. */
-function withoutNulls(options: Record<string, unknown>): Partial<TrainingOptions> {
-  const nullable = ['gradientClipNorm', 'maxSeconds'];
-  return Object.fromEntries(
-    Object.entries(options).filter(([key, value]) => value !== undefined && (value !== null || nullable.includes(key))),
-  );
+/** The options that were given; null is a value of its own for two of them. */
+function toOptions(input: TrainingOptionsInput): Partial<TrainingOptions> {
+  const { gradientClipNorm, maxSeconds } = input;
+  return {
+    ...(given(input) as Partial<TrainingOptions>),
+    ...(gradientClipNorm === null ? { gradientClipNorm } : {}),
+    ...(maxSeconds === null ? { maxSeconds } : {}),
+  };
 }
 
 @Resolver(() => Run)
@@ -89,8 +92,8 @@ export class RunResolver {
 
   @Mutation(() => Run, { description: 'Queues a training. Follow it with the subscription `runProgress`.' })
   train(@Arg('input', () => TrainInput) input: TrainInput, @Ctx() { services }: Context): Promise<RunRecord> {
-    const { options, ...rest } = input;
-    return services.train({ ...rest, ...(options ? { options: withoutNulls({ ...options }) } : {}) });
+    const { options, ...rest } = given(input);
+    return services.train({ ...rest, ...(options ? { options: toOptions(options) } : {}) });
   }
 
   @Mutation(() => Run, { description: 'Ends a run that waits or computes. A run that has ended stays as it is.' })
