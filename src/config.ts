@@ -79,7 +79,8 @@ const path: Parse<string> = (text) => {
 
 const folder: Parse<string> = (text) => {
   const absolute = path(text);
-  if (!statSync(absolute, { throwIfNoEntry: false })?.isDirectory()) throw new Error('the path of a folder that exists');
+  if (!statSync(absolute, { throwIfNoEntry: false })?.isDirectory())
+    throw new Error('the path of a folder that exists');
   return absolute;
 };
 

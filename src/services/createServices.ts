@@ -1,6 +1,23 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Config } from '../config.js';
+import { RunEvents } from '../jobs/events.js';
+import { RunQueue } from '../jobs/runner.js';
+import { Supervisor } from '../jobs/supervisor.js';
+import { BlobStore } from '../store/blobs.js';
+import { Database } from '../store/database.js';
+import { referencedHashes } from '../store/datasets.js';
 import type { Services } from './api.js';
+import type { Context } from './context.js';
+import { datasetServices } from './datasets.js';
+import { deviceServices } from './device.js';
+import { withServiceErrors } from './errors.js';
+import { openInstallation } from './installation.js';
+import { networkServices } from './networks.js';
+import { resultServices } from './results.js';
+import { runServices } from './runs.js';
+import { uploadServices } from './uploads.js';
 
 export interface ServicesOptions {
   readonly logger: Logger;
@@ -8,5 +25,71 @@ export interface ServicesOptions {
   readonly executor?: URL;
 }
 
-/** Opens the data folder of `config`, brings its schema up to date and takes up the queue. */
-export declare function createServices(config: Config, options: ServicesOptions): Promise<Services>;
+/** Blobs without a row are kept this long: a row that refers to a fresh one may be about to be written. */
+const SWEEP_AGE_MS = 3_600_000;
+
+/**
+ * Opens the data folder of `config`, brings its schema up to date, deletes blobs that nothing refers to and takes up the
+ * queue. `close` ends the worker and gives running jobs back to the queue.
+ */
+export async function createServices(config: Config, options: ServicesOptions): Promise<Services> {
+  const { logger } = options;
+  const installation = await openInstallation();
+  const blobFolder = join(config.dataDir, 'blobs');
+  await mkdir(config.dataDir, { recursive: true });
+  const blobs = await BlobStore.open(blobFolder);
+  const database = await Database.open(join(config.dataDir, 'graft.db'));
+  const used = await referencedHashes(database.queries);
+  const swept = await blobs.sweep((hash) => used.has(hash), SWEEP_AGE_MS);
+  if (swept > 0) logger.info({ files: swept }, 'deleted files that nothing refers to');
+
+  const supervisor = new Supervisor({
+    settings: {
+      executor: (options.executor ?? new URL('../jobs/executor.js', import.meta.url)).href,
+      blobs: blobFolder,
+    },
+    limits: {
+      memoryMb: config.workerMemoryMb,
+      startMs: config.workerStartMs,
+      silenceMs: config.workerSilenceMs,
+      stopMs: config.stopTimeoutMs,
+    },
+    logger,
+  });
+  const events = new RunEvents(database);
+  const queue = new RunQueue(database, events, supervisor, logger);
+  const closing = new AbortController();
+  const context: Context = {
+    config,
+    logger,
+    installation,
+    database,
+    queries: database.queries,
+    blobs,
+    supervisor,
+    events,
+    queue,
+    closing: closing.signal,
+  };
+  await queue.start();
+
+  let closed: Promise<void> | null = null;
+  const close = async () => {
+    closing.abort();
+    await Promise.all([queue.stop(), supervisor.stop()]);
+    await database.close();
+  };
+  return withServiceErrors<Services>({
+    ...networkServices(context),
+    ...uploadServices(context),
+    ...datasetServices(context),
+    ...runServices(context),
+    ...resultServices(context),
+    ...deviceServices(context),
+    statementCount: () => database.statementCount(),
+    close: () => {
+      closed ??= close();
+      return closed;
+    },
+  });
+}

@@ -1,0 +1,142 @@
+import type { EvaluationResult, Prediction, ProgressEvent, Sample, TrainingOptions } from '../training/types.js';
+
+/** A revision as the worker needs it: the layers, and the blob with the weights. */
+export interface ModelReference {
+  readonly networkJson: string;
+  readonly weightsHash: string;
+}
+
+export interface TrainJob {
+  readonly kind: 'train';
+  readonly model: ModelReference;
+  readonly train: readonly Sample[];
+  readonly validation: readonly Sample[];
+  readonly options: TrainingOptions;
+}
+export interface EvaluateJob {
+  readonly kind: 'evaluate';
+  readonly model: ModelReference;
+  readonly samples: readonly Sample[];
+  readonly classes: readonly string[];
+}
+export interface PredictJob {
+  readonly kind: 'predict';
+  readonly model: ModelReference;
+  /** Blobs of the picture files. */
+  readonly hashes: readonly string[];
+  readonly topK: number;
+}
+export type Job = TrainJob | EvaluateJob | PredictJob;
+
+export interface TrainOutcome {
+  /** Blobs with the weights, as safetensors. */
+  readonly bestWeights: string;
+  readonly lastWeights: string;
+  readonly bestEpoch: number;
+  readonly steps: number;
+  readonly secondsFeatures: number;
+  readonly secondsTrain: number;
+  readonly cancelled: boolean;
+}
+/** One picture; an error says why it could not be read. */
+export interface PredictOutcome {
+  readonly predictions: readonly Prediction[];
+  readonly error: string | null;
+}
+export interface JobResults {
+  readonly train: TrainOutcome;
+  readonly evaluate: EvaluationResult;
+  readonly predict: readonly PredictOutcome[];
+}
+export type ResultOf<J extends Job> = JobResults[J['kind']];
+
+/** What a worker knows of its adapter. */
+export interface DeviceInfo {
+  readonly vendor: string;
+  readonly architecture: string;
+  readonly description: string;
+  readonly isSoftware: boolean;
+  readonly kernelFamily: string;
+  readonly features: readonly string[];
+}
+
+/** What a worker process is told at its start. */
+export interface WorkerSettings {
+  /** Module that exports `openExecutor`. */
+  readonly executor: string;
+  /** Folder of the blobs. */
+  readonly blobs: string;
+}
+
+export interface JobContext {
+  /** Aborted when the job is to end early. */
+  readonly signal: AbortSignal;
+  readonly onProgress: (event: ProgressEvent) => Promise<void>;
+}
+
+/** What runs jobs inside the worker process. One training and one other job may run at the same time. */
+export interface Executor {
+  readonly device: DeviceInfo;
+  /** Resolves when the device is gone for good; the worker is replaced then. */
+  readonly lost: Promise<Error>;
+  run<J extends Job>(job: J, context: JobContext): Promise<ResultOf<J>>;
+  close(): Promise<void>;
+}
+export type OpenExecutor = (settings: WorkerSettings) => Promise<Executor>;
+
+export interface ErrorMessage {
+  readonly code: string;
+  readonly message: string;
+}
+
+export type ToWorker =
+  | { readonly type: 'open'; readonly settings: WorkerSettings }
+  | { readonly type: 'run'; readonly id: number; readonly job: Job }
+  | { readonly type: 'cancel'; readonly id: number }
+  | { readonly type: 'stop' };
+
+export type FromWorker =
+  | { readonly type: 'ready'; readonly device: DeviceInfo }
+  | { readonly type: 'unavailable'; readonly error: ErrorMessage }
+  | { readonly type: 'alive' }
+  | { readonly type: 'progress'; readonly id: number; readonly event: ProgressEvent }
+  | { readonly type: 'done'; readonly id: number; readonly result: JobResults[Job['kind']] }
+  | { readonly type: 'failed'; readonly id: number; readonly error: ErrorMessage };
+
+/** Codes of failures that lie with the worker, not with the job. */
+export type WorkerFailure =
+  /** The process died or hung. */
+  | 'WORKER_CRASHED'
+  /** The process cannot open its device. */
+  | 'WORKER_UNAVAILABLE'
+  /** The server is stopping. */
+  | 'STOPPED'
+  /** Too many jobs wait. */
+  | 'QUEUE_FULL'
+  /** The caller's signal was aborted. */
+  | 'ABORTED';
+
+/** A job that failed, with the code of the error that ended it. */
+export class JobError extends Error {
+  constructor(
+    readonly code: WorkerFailure | (string & {}),
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+    this.name = 'JobError';
+  }
+}
+
+/** Failures of the worker or its device, which another try may not meet. */
+export const TRANSIENT_FAILURES: readonly string[] = ['WORKER_CRASHED', 'DEVICE_LOST'];
+
+export const stoppedError = (): JobError =>
+  new JobError('STOPPED', 'The server is stopping. Try again when it is back.');
+
+/** An error as text; its code is kept where it has one. */
+export function describeError(error: unknown): ErrorMessage {
+  const message = error instanceof Error ? error.message : String(error);
+  const code = (error as { code?: unknown } | null)?.code;
+  return { code: typeof code === 'string' ? code : 'INTERNAL_ERROR', message };
+}

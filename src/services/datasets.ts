@@ -1,0 +1,102 @@
+import {
+  classesOfDatasets,
+  datasetsById,
+  deleteDataset,
+  insertDataset,
+  pageDatasets,
+  pagePictures,
+} from '../store/datasets.js';
+import { activeRuns } from '../store/runs.js';
+import type { DatasetRow, PictureRow, RevisionRow } from '../store/schema.js';
+import {
+  type CreateDatasetInput,
+  type DatasetRecord,
+  type DatasetWarning,
+  type PictureRecord,
+  ServiceError,
+  type Services,
+} from './api.js';
+import type { Context } from './context.js';
+import { badInput, notFound } from './inputs.js';
+
+type DatasetServices = Pick<
+  Services,
+  'createDataset' | 'datasets' | 'datasetsById' | 'classCountsOfDatasets' | 'picturesOfDatasets' | 'deleteDataset'
+>;
+
+export function datasetServices(context: Context): DatasetServices {
+  const { queries, database } = context;
+  return {
+    async createDataset(_input: CreateDatasetInput) {
+      const dataset = { name: '', classes: [], warnings: [], skipped: [], pictures: [] };
+      return toDataset(await database.transaction((transaction) => insertDataset(transaction, dataset)));
+    },
+
+    async datasets(page) {
+      const found = await pageDatasets(queries, page);
+      return { ...found, items: found.items.map(({ cursor, node }) => ({ cursor, node: toDataset(node) })) };
+    },
+
+    async datasetsById(ids) {
+      const rows = await datasetsById(queries, ids);
+      return rows.map((row) => row && toDataset(row));
+    },
+
+    async classCountsOfDatasets(ids) {
+      const found = await classesOfDatasets(queries, ids);
+      return found.map((rows) => rows.map(({ position, ...counts }) => ({ ...counts, index: position })));
+    },
+
+    async picturesOfDatasets(ids, filter, page) {
+      const pages = await pagePictures(queries, ids, filter, page);
+      return pages.map((found) => ({
+        ...found,
+        items: found.items.map(({ cursor, node }) => ({ cursor, node: toPicture(node) })),
+      }));
+    },
+
+    async deleteDataset(id) {
+      return database.transaction(async (transaction) => {
+        const active = await activeRuns(transaction, { datasetId: id });
+        if (active.length > 0) {
+          const runs = active.slice(0, 5).join(', ');
+          throw new ServiceError('CONFLICT', `A run trains on the data set ${id} (${runs}). Cancel that first.`);
+        }
+        return deleteDataset(transaction, id);
+      });
+    },
+  };
+}
+
+export async function requireDataset({ queries }: Context, id: string): Promise<DatasetRow> {
+  const [dataset] = await datasetsById(queries, [id]);
+  if (!dataset) throw notFound('data set', id);
+  return dataset;
+}
+
+/** The network's outputs must mean the data set's classes, in the same order. */
+export function checkSameClasses(revision: RevisionRow, dataset: DatasetRow): void {
+  if (revision.classes === dataset.classes) return;
+  const show = (json: string) => {
+    const labels = JSON.parse(json) as string[] | null;
+    if (labels === null) return 'unknown outputs';
+    return `${labels.length} (${labels.slice(0, 5).join(', ')}${labels.length > 5 ? ' ...' : ''})`;
+  };
+  throw badInput(
+    `The network's classes are ${show(revision.classes)}; the data set's are ${show(dataset.classes)}. ` +
+      `Replace the head first, with datasetId ${dataset.id}.`,
+  );
+}
+
+function toDataset(row: DatasetRow): DatasetRecord {
+  return {
+    ...row,
+    classes: JSON.parse(row.classes) as string[],
+    warnings: JSON.parse(row.warnings) as DatasetWarning[],
+    skipped: JSON.parse(row.skipped) as DatasetRecord['skipped'],
+  };
+}
+
+function toPicture({ position: _, ...picture }: PictureRow): PictureRecord {
+  return picture;
+}

@@ -1,0 +1,111 @@
+import { writeModel } from '../models/formats/safetensors.js';
+import type { Job, ResultOf } from '../jobs/protocol.js';
+import { samplesOf } from '../store/datasets.js';
+import { exportOf, insertEvaluation, insertExport, pageEvaluations } from '../store/networks.js';
+import type { EvaluationRow, ExportRow, RevisionRow } from '../store/schema.js';
+import type { EvaluationResult } from '../training/types.js';
+import { type EvaluationRecord, type ExportRecord, ServiceError, type Services } from './api.js';
+import type { Context } from './context.js';
+import { checkSameClasses, requireDataset } from './datasets.js';
+import { badInput } from './inputs.js';
+import { requireUploads } from './modelFiles.js';
+import { chooseRevision, loadModel, requireNetwork, requireRevision } from './models.js';
+
+type ResultServices = Pick<Services, 'evaluate' | 'evaluations' | 'predict' | 'exportRevision'>;
+
+const MAX_PICTURES = 1000;
+const DEFAULT_TOP_K = 5;
+const MAX_TOP_K = 1000;
+
+const reference = ({ networkJson, weightsHash }: RevisionRow) => ({ networkJson, weightsHash });
+
+export function resultServices(context: Context): ResultServices {
+  const { queries, blobs } = context;
+  return {
+    async evaluate({ networkId, revisionId, datasetId, split }) {
+      const revision = await chooseRevision(context, networkId, revisionId);
+      const dataset = await requireDataset(context, datasetId);
+      checkSameClasses(revision, dataset);
+      const samples = await samplesOf(queries, datasetId, split);
+      if (samples.length === 0) {
+        throw badInput(`The data set ${dataset.name} has no pictures in its ${split} split. Choose another split.`);
+      }
+      const classes = JSON.parse(dataset.classes) as string[];
+      const result = await request(context, { kind: 'evaluate', model: reference(revision), samples, classes });
+      const row = { revisionId: revision.id, datasetId, split, result: JSON.stringify(result) };
+      return toEvaluation(await insertEvaluation(queries, row));
+    },
+
+    async evaluations(filter, page) {
+      const found = await pageEvaluations(queries, filter, page);
+      return { ...found, items: found.items.map(({ cursor, node }) => ({ cursor, node: toEvaluation(node) })) };
+    },
+
+    async predict({ networkId, revisionId, uploadIds, topK = DEFAULT_TOP_K }) {
+      if (uploadIds.length < 1 || uploadIds.length > MAX_PICTURES) {
+        throw badInput(`A prediction takes 1 to ${MAX_PICTURES} uploads; got ${uploadIds.length}.`);
+      }
+      if (!Number.isInteger(topK) || topK < 1 || topK > MAX_TOP_K) {
+        throw badInput(`topK is an integer from 1 to ${MAX_TOP_K}; got ${topK}.`);
+      }
+      const revision = await chooseRevision(context, networkId, revisionId);
+      const uploads = await requireUploads(context, uploadIds);
+      const hashes = uploads.map(({ hash }) => hash);
+      const outcomes = await request(context, { kind: 'predict', model: reference(revision), hashes, topK });
+      return uploads.map(({ id, filename }, index) => {
+        const { predictions, error } = outcomes[index] ?? { predictions: [], error: 'The worker gave no answer.' };
+        return { uploadId: id, filename, predictions, error };
+      });
+    },
+
+    async exportRevision(revisionId, format) {
+      const made = await exportOf(queries, revisionId, format);
+      if (made) return toExport(made);
+      const revision = await requireRevision(context, revisionId);
+      const network = await requireNetwork(context, revision.networkId);
+      const { hash, bytes } = await blobs.put(writeModel(await loadModel(blobs, revision)));
+      const filename = `${slug(network.name)}-${revisionId.slice(-8)}.safetensors`;
+      const row = { revisionId, format, filename, bytes, hash };
+      await insertExport(queries, row);
+      return toExport(row);
+    },
+  };
+}
+
+/** Has the worker do something that a client waits for. Throws TIMEOUT when it takes too long. */
+async function request<J extends Job>({ supervisor, config }: Context, job: J): Promise<ResultOf<J>> {
+  const abort = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      const seconds = config.requestTimeoutMs / 1000;
+      const advice = 'Take fewer pictures, or raise GRAFT_REQUEST_SECONDS.';
+      reject(new ServiceError('TIMEOUT', `It was not done within ${seconds} s, waiting included. ${advice}`));
+      abort.abort();
+    }, config.requestTimeoutMs);
+  });
+  try {
+    return await Promise.race([supervisor.run(job, abort.signal), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function slug(name: string): string {
+  return (
+    name
+      .normalize('NFKD')
+      .toLowerCase()
+      .replace(/[^a-z0-9]+/g, '-')
+      .replace(/^-+|-+$/g, '')
+      .slice(0, 60) || 'network'
+  );
+}
+
+function toEvaluation({ result, ...rest }: EvaluationRow): EvaluationRecord {
+  return { ...rest, result: JSON.parse(result) as EvaluationResult };
+}
+
+function toExport({ revisionId, filename, bytes, hash }: ExportRow): ExportRecord {
+  return { revisionId, format: 'SAFETENSORS', filename, bytes, hash };
+}

@@ -1,0 +1,103 @@
+/**
+ * Jobs without a GPU, for the tests of the queue and the worker process. The class labels and options of a job say what it
+ * does: `maxSeconds` is how long a training takes, the labels name accidents.
+ */
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { networkFromJson } from '../../src/models/networkJson.js';
+import { writeSafetensors, readSafetensors } from '../../src/models/formats/safetensors.js';
+import { EngineError } from '../../src/kernels/errors.js';
+import type { Job, JobContext, JobResults, OpenExecutor, ResultOf, TrainJob } from '../../src/jobs/protocol.js';
+import { BlobStore } from '../../src/store/blobs.js';
+
+const STEP_MS = 20;
+
+export const openExecutor: OpenExecutor = async (settings) => {
+  if (process.env.FAKE_EXECUTOR === 'no adapter') throw new EngineError('NO_ADAPTER', 'No adapter on purpose.');
+  const blobs = await BlobStore.open(settings.blobs);
+  let loseDevice: (error: Error) => void = () => undefined;
+  const lost = new Promise<Error>((resolve) => {
+    loseDevice = resolve;
+  });
+
+  async function accident(job: Job): Promise<void> {
+    const classes = networkFromJson(job.model.networkJson).classes ?? [];
+    if (classes.includes('exit')) process.exit(3);
+    if (classes.includes('kill')) process.kill(process.pid, 'SIGKILL');
+    if (classes.includes('out of memory')) throw new EngineError('OUT_OF_MEMORY', 'The GPU is out of memory.');
+    if (classes.includes('hang')) for (;;);
+    if (classes.includes('lost')) {
+      const error = new EngineError('DEVICE_LOST', 'The device was lost.');
+      loseDevice(error);
+      throw error;
+    }
+  }
+
+  async function train(job: TrainJob, { signal, onProgress }: JobContext): Promise<JobResults['train']> {
+    const { epochs, maxSeconds } = job.options;
+    const started = Date.now();
+    let steps = 0;
+    await onProgress({ type: 'phase', phase: 'training' });
+    for (let epoch = 1; epoch <= epochs && !signal.aborted; epoch++) {
+      await sleep(((maxSeconds ?? 0) * 1000) / epochs || STEP_MS);
+      steps++;
+      await onProgress({
+        type: 'epoch',
+        epoch,
+        epochs,
+        trainLoss: 1 / epoch,
+        trainAccuracy: 0.5,
+        validationLoss: null,
+        validationAccuracy: null,
+        seconds: 0,
+      });
+    }
+    const { tensors } = readSafetensors(await blobs.read(job.model.weightsHash));
+    const trained = new Map([...tensors].map(([name, { shape }]) => [name, { shape, data: random(shape) }]));
+    const { hash } = await blobs.put(writeSafetensors({ metadata: new Map(), tensors: trained }));
+    const secondsTrain = (Date.now() - started) / 1000;
+    return {
+      bestWeights: hash,
+      lastWeights: hash,
+      bestEpoch: steps,
+      steps,
+      secondsFeatures: 0,
+      secondsTrain,
+      cancelled: signal.aborted,
+    };
+  }
+
+  return {
+    device: {
+      vendor: 'fake',
+      architecture: 'none',
+      description: `fake in ${process.pid}`,
+      isSoftware: true,
+      kernelFamily: 'none',
+      features: [],
+    },
+    lost,
+    async run<J extends Job>(job: J, context: JobContext): Promise<ResultOf<J>> {
+      await accident(job);
+      if (job.kind === 'train') return (await train(job, context)) as ResultOf<J>;
+      if (job.kind === 'evaluate') {
+        const result = { pictures: job.samples.length, loss: 0, accuracy: 1, topK: [], classes: [], confusion: [] };
+        return result as unknown as ResultOf<J>;
+      }
+      if (networkFromJson(job.model.networkJson).classes?.includes('slow')) {
+        await sleep(60_000, undefined, { signal: context.signal });
+      }
+      const outcomes = job.hashes.map((hash) => ({
+        predictions: [{ label: hash, index: 0, probability: 1 }],
+        error: null,
+      }));
+      return outcomes as unknown as ResultOf<J>;
+    },
+    close: async () => undefined,
+  };
+};
+
+const random = (shape: readonly number[]): Float32Array => {
+  const size = shape.reduce((product, n) => product * n, 1);
+  return Float32Array.from(randomBytes(size), (byte) => byte / 255);
+};
