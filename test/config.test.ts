@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { isAbsolute, join, resolve } from 'node:path';
+import { describe, test } from 'node:test';
+import { ConfigError, loadConfig, SETTINGS } from '../src/config.js';
+
+describe('the configuration', () => {
+  const variables = Object.values(SETTINGS).map(({ variable }) => variable);
+
+  test('has defaults that work', () => {
+    const config = loadConfig({});
+    assert.equal(config.host, '127.0.0.1');
+    assert.equal(config.port, 4000);
+    assert.equal(config.importRoot, null);
+    assert.equal(config.maxUploadBytes, 2 ** 30);
+    assert.ok(isAbsolute(config.dataDir));
+    assert.deepEqual(loadConfig({ GRAFT_PORT: '', GRAFT_DATA_DIR: '' }), config, 'empty counts as unset');
+  });
+
+  test('takes every variable', () => {
+    const config = loadConfig({
+      GRAFT_HOST: '::1',
+      GRAFT_PORT: '0',
+      GRAFT_DATA_DIR: 'relative',
+      GRAFT_IMPORT_ROOT: tmpdir(),
+      GRAFT_LOG_LEVEL: 'silent',
+      GRAFT_MAX_UPLOAD_MB: '2',
+      GRAFT_MAX_UPLOAD_FILES: '3',
+      GRAFT_MAX_DATASET_PICTURES: '4',
+      GRAFT_MAX_QUEUED_RUNS: '5',
+      GRAFT_WORKER_MEMORY_MB: '256',
+      GRAFT_WORKER_START_SECONDS: '7',
+      GRAFT_WORKER_SILENCE_SECONDS: '8',
+      GRAFT_REQUEST_SECONDS: '9',
+      GRAFT_STOP_SECONDS: '10',
+    });
+    assert.deepEqual(config, {
+      host: '::1',
+      port: 0,
+      dataDir: resolve('relative'),
+      importRoot: resolve(tmpdir()),
+      logLevel: 'silent',
+      maxUploadBytes: 2 * 1024 * 1024,
+      maxUploadFiles: 3,
+      maxDatasetPictures: 4,
+      maxQueuedRuns: 5,
+      workerMemoryMb: 256,
+      workerStartMs: 7000,
+      workerSilenceMs: 8000,
+      requestTimeoutMs: 9000,
+      stopTimeoutMs: 10_000,
+    });
+  });
+
+  test('names every variable that cannot be used, what was given and what is allowed', () => {
+    const wrong = {
+      GRAFT_HOST: 'http://localhost',
+      GRAFT_PORT: '70000',
+      GRAFT_IMPORT_ROOT: join(tmpdir(), 'there is no such folder'),
+      GRAFT_LOG_LEVEL: 'loud',
+      GRAFT_MAX_UPLOAD_MB: '-1',
+      GRAFT_STOP_SECONDS: '1.5',
+      GRAFT_REQUEST_SECONDS: '1e3',
+      GRAFT_WORKER_MEMORY_MB: 'much',
+    };
+    assert.throws(
+      () => loadConfig(wrong),
+      (error: unknown) => {
+        assert.ok(error instanceof ConfigError);
+        assert.equal(error.problems.length, Object.keys(wrong).length);
+        for (const [name, value] of Object.entries(wrong)) {
+          const problem = error.problems.find((text) => text.startsWith(`${name} is ${JSON.stringify(value)}`));
+          assert.match(problem ?? `nothing on ${name}`, /; allowed is /);
+        }
+        return true;
+      },
+    );
+  });
+
+  test('is documented: docs/configuration.md lists exactly the variables that there are, with their defaults', () => {
+    const rows = readFileSync('docs/configuration.md', 'utf8').matchAll(/^\| `(GRAFT_\w+)` \| (.+?) \|/gm);
+    const documented = new Map(Array.from(rows, (match) => [match[1] as string, match[2]]));
+    assert.deepEqual([...documented.keys()], variables);
+    for (const { variable, fallback } of Object.values(SETTINGS)) {
+      assert.equal(documented.get(variable), fallback === null ? 'unset' : `\`${fallback}\``, variable);
+    }
+  });
+
+  test('is the only reader of GRAFT_ variables in src', () => {
+    const unknown = readdirSync('src', { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.ts') && file !== 'config.ts')
+      .flatMap((file) => {
+        const source = readFileSync(join('src', file), 'utf8');
+        return Array.from(source.matchAll(/\bGRAFT_[A-Z_]+/g), ([name]) => ({ file, name }));
+      })
+      .filter(({ name }) => !variables.includes(name));
+    assert.deepEqual(unknown, []);
+  });
+});
