@@ -91,14 +91,13 @@ export class Bell {
   /** Resolves at the next ring, or now if there was one since the last wait, or after `maxMs`. */
   wait(maxMs: number): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(done, maxMs);
-      const bell = this;
-      function done(): void {
+      const done = () => {
         clearTimeout(timer);
-        bell.answer = null;
-        bell.rung = false;
+        this.answer = null;
+        this.rung = false;
         resolve();
-      }
+      };
+      const timer = setTimeout(done, maxMs);
       if (this.rung) done();
       else this.answer = done;
     });

@@ -48,6 +48,7 @@ export interface JobResults {
   readonly evaluate: EvaluationResult;
   readonly predict: readonly PredictOutcome[];
 }
+export type JobResult = JobResults[Job['kind']];
 export type ResultOf<J extends Job> = JobResults[J['kind']];
 
 /** What a worker knows of its adapter. */
@@ -79,7 +80,7 @@ export interface Executor {
   readonly device: DeviceInfo;
   /** Resolves when the device is gone for good; the worker is replaced then. */
   readonly lost: Promise<Error>;
-  run<J extends Job>(job: J, context: JobContext): Promise<ResultOf<J>>;
+  run(job: Job, context: JobContext): Promise<JobResult>;
   close(): Promise<void>;
 }
 export type OpenExecutor = (settings: WorkerSettings) => Promise<Executor>;
@@ -100,7 +101,7 @@ export type FromWorker =
   | { readonly type: 'unavailable'; readonly error: ErrorMessage }
   | { readonly type: 'alive' }
   | { readonly type: 'progress'; readonly id: number; readonly event: ProgressEvent }
-  | { readonly type: 'done'; readonly id: number; readonly result: JobResults[Job['kind']] }
+  | { readonly type: 'done'; readonly id: number; readonly result: JobResult }
   | { readonly type: 'failed'; readonly id: number; readonly error: ErrorMessage };
 
 /** Codes of failures that lie with the worker, not with the job. */

@@ -79,8 +79,8 @@ export async function claimNext(queries: Queries, owner: string): Promise<Claim 
       leaseOwner: owner,
       leaseUntil: Date.now() + LEASE_MS,
     }))
-    .where('id', '=', ({ selectFrom }) =>
-      selectFrom('jobs').select('id').where('state', '=', 'QUEUED').orderBy('id').limit(1),
+    .where('id', '=', (subquery) =>
+      subquery.selectFrom('jobs').select('id').where('state', '=', 'QUEUED').orderBy('id').limit(1),
     )
     .where('state', '=', 'QUEUED')
     .returning(['id', 'runId', 'attempts'])

@@ -269,7 +269,7 @@ async function insertOutcome(
 /** Writes progress in order, one at a time, and stops the job where that is no longer possible. */
 class ProgressWriter {
   private tail: Promise<void> = Promise.resolve();
-  private failed: unknown = null;
+  private failed: Error | null = null;
 
   constructor(
     private readonly append: (event: ProgressEvent) => Promise<void>,
@@ -279,8 +279,8 @@ class ProgressWriter {
   write(event: ProgressEvent): void {
     this.tail = this.tail
       .then(() => (this.failed === null ? this.append(event) : undefined))
-      .catch((error) => {
-        this.failed ??= error;
+      .catch((error: unknown) => {
+        this.failed ??= error instanceof Error ? error : new Error(String(error));
         this.onFailure();
       });
   }

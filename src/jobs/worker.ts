@@ -36,7 +36,7 @@ async function open(settings: WorkerSettings): Promise<void> {
     await send({ type: 'unavailable', error: describeError(error) });
     process.exit(1);
   }
-  executor.lost.then(async () => {
+  void executor.lost.then(async () => {
     if (stopping) return;
     await Promise.race([
       Promise.all([...running.values()].map(({ ended }) => ended)),

@@ -189,7 +189,8 @@ export class WorkerProcess {
     const lines = this.errorLines.length > 0 ? ` Its last words: ${this.errorLines.join(' | ')}` : '';
     const error = new JobError('WORKER_CRASHED', `The worker process died (${how}).${lines}`);
     this.onOpened?.reject(error);
-    for (const id of [...this.pending.keys()]) this.take(id)?.reject(this.stopping ? stoppedError() : error);
+    for (const { reject } of this.pending.values()) reject(this.stopping ? stoppedError() : error);
+    this.pending.clear();
     return error;
   }
 

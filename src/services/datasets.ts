@@ -97,6 +97,7 @@ function toDataset(row: DatasetRow): DatasetRecord {
   };
 }
 
-function toPicture({ position: _, ...picture }: PictureRow): PictureRecord {
-  return picture;
+function toPicture(row: PictureRow): PictureRecord {
+  const { id, datasetId, path, hash, label, labelIndex, split, width, height } = row;
+  return { id, datasetId, path, hash, label, labelIndex, split, width, height };
 }

@@ -13,8 +13,7 @@ export function notFound(what: string, id: string): ServiceError {
 /** A name as a person may give it, without white space at its ends. */
 export function checkName(name: string): string {
   const trimmed = name.trim();
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
-  if (trimmed.length < 1 || trimmed.length > MAX_NAME || /[\u0000-\u001f\u007f]/.test(trimmed)) {
+  if (trimmed.length < 1 || trimmed.length > MAX_NAME || /\p{Cc}/u.test(trimmed)) {
     throw badInput(
       `A name has 1 to ${MAX_NAME} characters and no control characters; got ${JSON.stringify(name.slice(0, 80))}.`,
     );
@@ -32,6 +31,5 @@ export function checkSeed(seed: number): number {
 /** The file's own name, for people to read; nothing uses it as a path. */
 export function displayName(filename: string): string {
   const base = filename.split(/[\\/]/).at(-1) ?? '';
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
-  return base.replace(/[\u0000-\u001f\u007f]/g, '').slice(0, 255) || 'file';
+  return base.replace(/\p{Cc}/gu, '').slice(0, 255) || 'file';
 }

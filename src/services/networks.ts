@@ -140,8 +140,8 @@ export function networkServices(context: Context): NetworkServices {
 
     async forkNetwork(revisionId, name) {
       const checkedName = checkName(name);
-      const { id, createdAt, networkId, ...revision } = await requireRevision(context, revisionId);
-      const first = { ...revision, parentId: id, summary: `forked from revision ${id}` };
+      const { id, weightsHash, networkJson } = await requireRevision(context, revisionId);
+      const first = newRevision(networkFromJson(networkJson), weightsHash, id, `forked from revision ${id}`);
       return database.transaction((transaction) => insertNetwork(transaction, checkedName, first));
     },
 
@@ -158,7 +158,8 @@ export function networkServices(context: Context): NetworkServices {
   };
 }
 
-function toZooEntry({ preprocessing: _, weights: __, ...entry }: ZooSource): ZooEntry {
+function toZooEntry(source: ZooSource): ZooEntry {
+  const { preprocessing: _preprocessing, weights: _weights, ...entry } = source;
   return entry;
 }
 

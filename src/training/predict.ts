@@ -21,19 +21,28 @@ export async function predictPictures(request: PredictionRequest): Promise<Predi
   const batchSize = Math.min(count, inferenceBatchSize(engine));
   const plan = await InferencePlan.compile(engine, network, weights, { batchSize, layers: [], probabilities: true });
   try {
-    const bytes = pictures.length / count;
-    const outputs = plan.shapes.get('probabilities')?.[0] as number;
-    const predictions: Prediction[][] = [];
-    for (let start = 0; start < count; start += batchSize) {
-      const end = Math.min(start + batchSize, count);
-      const { probabilities } = await plan.run(pictures.subarray(start * bytes, end * bytes))();
-      for (let i = 0; i < end - start; i++) {
-        const row = (probabilities as Float32Array).subarray(i * outputs, (i + 1) * outputs);
-        predictions.push(topPredictions(row, network.classes ?? [], topK));
-      }
-    }
-    return predictions;
+    return await predictWithPlan(plan, { pictures, count, topK, classes: network.classes ?? [] });
   } finally {
     plan.dispose();
   }
+}
+
+/** As `predictPictures`, with a plan that is already compiled and has the output `probabilities`. */
+export async function predictWithPlan(
+  plan: InferencePlan,
+  request: Pick<PredictionRequest, 'pictures' | 'count' | 'topK'> & { readonly classes: readonly string[] },
+): Promise<Prediction[][]> {
+  const { pictures, count, topK, classes } = request;
+  const bytes = pictures.length / count;
+  const outputs = plan.shapes.get('probabilities')?.[0] as number;
+  const predictions: Prediction[][] = [];
+  for (let start = 0; start < count; start += plan.batchSize) {
+    const end = Math.min(start + plan.batchSize, count);
+    const { probabilities } = await plan.run(pictures.subarray(start * bytes, end * bytes))();
+    for (let i = 0; i < end - start; i++) {
+      const row = (probabilities as Float32Array).subarray(i * outputs, (i + 1) * outputs);
+      predictions.push(topPredictions(row, classes, topK));
+    }
+  }
+  return predictions;
 }
