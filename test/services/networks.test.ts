@@ -1,11 +1,14 @@
+import '@tensorflow/tfjs-backend-cpu';
 import assert from 'node:assert/strict';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
+import * as tfl from '@tensorflow/tfjs-layers';
 import { writeModel, writeSafetensors } from '../../src/models/formats/safetensors.js';
 import { type NetworkRecord, type RevisionRecord, ServiceError, type Services } from '../../src/services/api.js';
 import { temporaryFolder } from '../store/fixtures.js';
 import { seeded, smallNetwork } from '../training/fixtures.js';
 import { fakeServices, importSmall, insertPictures, testConfig, upload } from './fixtures.js';
+import { zip } from './zip.js';
 
 const CLASSES = ['red', 'green', 'blue'];
 const hasCode =
@@ -170,6 +173,39 @@ describe('networks', () => {
     );
     const big = await upload(services, 'big', Buffer.alloc(2_000_001));
     await assert.rejects(services.importNetwork({ name: 'x', uploadIds: [big.id] }), hasCode('LIMIT_EXCEEDED'));
+  });
+
+  test('a TF.js model is imported from a zip archive, or from its files', async () => {
+    const model = tfl.sequential({
+      layers: [
+        tfl.layers.conv2d({ filters: 4, kernelSize: 3, inputShape: [8, 8, 3] }),
+        tfl.layers.globalAveragePooling2d({}),
+        tfl.layers.dense({ units: 2 }),
+      ],
+    });
+    const files: Record<string, Uint8Array> = {};
+    await model.save({
+      save: async ({ modelTopology, weightSpecs: weights, weightData }) => {
+        const weightsManifest = [{ paths: ['shard.bin'], weights }];
+        files['model.json'] = Buffer.from(JSON.stringify({ modelTopology, weightsManifest }));
+        files['shard.bin'] = new Uint8Array(weightData as ArrayBuffer);
+        return { modelArtifactsInfo: { dateSaved: new Date(), modelTopologyType: 'JSON' } };
+      },
+    });
+    const inFolder = Object.fromEntries(Object.entries(files).map(([name, data]) => [`model/${name}`, data]));
+    const archive = await upload(services, 'model.zip', zip(inFolder));
+    const loose = await Promise.all(Object.entries(files).map(([name, data]) => upload(services, name, data)));
+    const zipped = await services.importNetwork({ name: 'zipped', uploadIds: [archive.id], classes: ['a', 'b'] });
+    const whole = await services.importNetwork({ name: 'loose', uploadIds: loose.map(({ id }) => id) });
+    assert.deepEqual((await head(zipped)).classes, ['a', 'b']);
+    assert.equal((await head(zipped)).weightsHash, (await head(whole)).weightsHash);
+
+    const importing = async (data: Uint8Array) =>
+      services.importNetwork({ name: 'x', uploadIds: [(await upload(services, 'x.zip', data)).id] });
+    const bomb = { 'a.bin': new Uint8Array(3_000_000) };
+    await assert.rejects(importing(zip(bomb)), hasCode('LIMIT_EXCEEDED', /GRAFT_MAX_UPLOAD_MB/));
+    await assert.rejects(importing(zip(bomb, 100)), hasCode('UNSUPPORTED_FILE', /x\.zip is not a zip archive/));
+    await assert.rejects(importing(zip({ '../a.bin': new Uint8Array(3) })), hasCode('UNSUPPORTED_FILE'));
   });
 
   test('each batch takes one statement, whatever its size', async () => {
