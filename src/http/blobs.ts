@@ -77,7 +77,9 @@ export function blobs(services: Services, logger: Logger): RequestHandler {
       response.set('content-length', String(bytes));
       if (typeof name === 'string') response.set('content-disposition', disposition(name));
       else if (!type) response.set('content-disposition', disposition(hash));
-      if (request.method === 'HEAD') {
+      const isKnown = request.get('if-none-match') === `"${hash}"`;
+      if (isKnown) response.status(304).removeHeader('content-length');
+      if (isKnown || request.method === 'HEAD') {
         await whole.return(undefined);
         response.end();
         return;

@@ -42,13 +42,36 @@ function assertSize(request: Request, { maxUploadBytes, maxUploadFiles }: Upload
   }
 }
 
+function createParser({ headers }: Request, { maxUploadFiles }: UploadLimits): busboy.Busboy {
+  try {
+    return busboy({
+      headers,
+      defParamCharset: 'utf8',
+      limits: { files: maxUploadFiles, fields: 16, fieldSize: 1024, parts: maxUploadFiles + 16 },
+    });
+  } catch (error) {
+    throw unreadable(error as Error);
+  }
+}
+
+function unreadable(error: Error): HttpError {
+  return new HttpError(400, 'BAD_REQUEST', `The form could not be read: ${error.message}.`);
+}
+
+/** busboy's errors have no code; a connection that breaks off has one. Anything else is the storage's failure. */
+function isFormError(error: unknown): error is Error {
+  if (!(error instanceof Error)) return false;
+  const { code } = error as NodeJS.ErrnoException;
+  return (
+    /^(Unexpected end of|Malformed) /.test(error.message) ||
+    code === 'ERR_STREAM_PREMATURE_CLOSE' ||
+    code === 'ECONNRESET'
+  );
+}
+
 async function receive(request: Request, services: Services, limits: UploadLimits): Promise<UploadRecord[]> {
   const { maxUploadBytes, maxUploadFiles } = limits;
-  const parser = busboy({
-    headers: request.headers,
-    defParamCharset: 'utf8',
-    limits: { files: maxUploadFiles, fields: 16, fieldSize: 1024, parts: maxUploadFiles + 16 },
-  });
+  const parser = createParser(request, limits);
   const saves: Promise<UploadRecord>[] = [];
   const refusal = new AbortController();
   parser.on('file', (_field, stream, { filename }) => {
@@ -75,8 +98,8 @@ async function receive(request: Request, services: Services, limits: UploadLimit
     return await Promise.all(saves);
   } catch (error) {
     await Promise.allSettled(saves);
-    if (refusal.signal.aborted) throw refusal.signal.reason;
-    throw new HttpError(400, 'BAD_REQUEST', `The form could not be read: ${(error as Error).message}.`);
+    const reason: unknown = refusal.signal.aborted ? refusal.signal.reason : error;
+    throw isFormError(reason) ? unreadable(reason) : reason;
   }
 }
 

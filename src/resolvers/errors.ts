@@ -39,8 +39,8 @@ export function formatError(formatted: GraphQLFormattedError, error: unknown, lo
     );
   }
   if (original instanceof GraphQLError) {
-    // Errors of syntax, validation and limits: made for clients.
-    const { code } = formatted.extensions ?? {};
+    // Errors of syntax, validation and limits: made for clients. Apollo's own code is the less exact one.
+    const code = original.extensions.code ?? formatted.extensions?.code;
     return as(typeof code === 'string' ? code : 'GRAPHQL_VALIDATION_FAILED', formatted.message);
   }
   const reference = randomUUID();
