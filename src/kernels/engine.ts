@@ -149,8 +149,9 @@ export class Engine {
       failed = false;
       return result;
     } finally {
-      const validation = await this.device.popErrorScope();
-      const memory = await this.device.popErrorScope();
+      // Both at once: another call's scopes could come between the two.
+      const scopes = [this.device.popErrorScope(), this.device.popErrorScope()];
+      const [validation, memory] = await Promise.all(scopes);
       if (!failed) {
         this.assertAlive();
         if (memory)
