@@ -166,34 +166,27 @@ export class RunQueue {
   }
 
   /** Writes an event if the claim still holds. */
-  private async append(
-    claim: Claim,
-    state: RunState,
-    progress: ProgressEvent | null,
-    change: RunChange = {},
-  ): Promise<void> {
-    await this.database.transaction(async (queries) => {
+  private append(claim: Claim, state: RunState, progress: ProgressEvent | null, change: RunChange = {}): Promise<void> {
+    return this.commit(claim, async (queries) => {
       const job = await jobOfRun(queries, claim.runId);
       if (job?.leaseOwner !== claim.owner || job.attempts !== claim.attempt) throw new ClaimLost();
       await appendEvent(queries, claim.runId, { state, attempt: claim.attempt, progress }, change);
     });
-    this.events.publish(claim.runId);
   }
 
   /** The last event of a run, in one transaction with all that it changes. */
-  private async end(
+  private end(
     claim: Claim,
     state: RunState,
     change: RunChange,
     also?: (queries: Queries) => Promise<RunChange>,
   ): Promise<void> {
-    await this.database.transaction(async (queries) => {
+    return this.commit(claim, async (queries) => {
       if (!(await finish(queries, claim))) throw new ClaimLost();
       const more = (await also?.(queries)) ?? {};
       const event = { state, attempt: claim.attempt, progress: null };
       await appendEvent(queries, claim.runId, event, { ...change, ...more, finishedAt: Date.now() });
     });
-    this.events.publish(claim.runId);
   }
 
   private async complete(claim: Claim, run: RunRow, revision: RevisionRow, outcome: TrainOutcome): Promise<void> {
@@ -230,11 +223,16 @@ export class RunQueue {
     return this.end(claim, 'FAILED', { errorCode: error.code, errorMessage: `${error.message}${again}` });
   }
 
-  private async requeue(claim: Claim, counted: boolean): Promise<void> {
-    await this.database.transaction(async (queries) => {
+  private requeue(claim: Claim, counted: boolean): Promise<void> {
+    return this.commit(claim, async (queries) => {
       if (!(await putBack(queries, claim, counted))) throw new ClaimLost();
       await appendEvent(queries, claim.runId, { state: 'QUEUED', attempt: claim.attempt, progress: null });
     });
+  }
+
+  /** One transaction and then the news of it. Messages of the worker come in some request's context, hence `background`. */
+  private async commit(claim: Claim, work: (queries: Queries) => Promise<void>): Promise<void> {
+    await this.database.background(() => this.database.transaction(work));
     this.events.publish(claim.runId);
   }
 }

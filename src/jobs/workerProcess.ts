@@ -6,6 +6,7 @@ import type { Logger } from 'pino';
 import type { ProgressEvent } from '../training/types.js';
 import {
   type DeviceInfo,
+  type ErrorMessage,
   type FromWorker,
   type Job,
   JobError,
@@ -14,6 +15,12 @@ import {
   type ToWorker,
   type WorkerSettings,
 } from './protocol.js';
+
+/** Why a worker could not open its device; a code of the engine is kept, because it says what to do. */
+function unavailable({ code, message }: ErrorMessage): JobError {
+  if (code === 'NO_ADAPTER') return new JobError(code, message);
+  return new JobError('WORKER_UNAVAILABLE', `The worker process cannot start (${code}): ${message}`);
+}
 
 export interface WorkerLimits {
   /** JavaScript heap, MiB. */
@@ -156,7 +163,7 @@ export class WorkerProcess {
         this.onOpened?.resolve(message.device);
         break;
       case 'unavailable':
-        this.onOpened?.reject(new JobError(message.error.code, message.error.message));
+        this.onOpened?.reject(unavailable(message.error));
         break;
       case 'progress':
         this.pending.get(message.id)?.onProgress(message.event);
