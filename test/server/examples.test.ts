@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { buildSchema, Kind, parse } from 'graphql';
 import sharp from 'sharp';
 import type { Services } from '../../src/services/api.js';
-import { fakeServices, testConfig } from '../services/fixtures.js';
+import { ended, fakeServices, testConfig } from '../services/fixtures.js';
 import { zip } from '../services/zip.js';
 import { temporaryFolder } from '../store/fixtures.js';
 import { startTestServer, type TestServer } from './fixtures.js';
@@ -142,13 +142,21 @@ describe('the examples of docs/api.md', () => {
   for (const example of examples) {
     test(example.name, async () => {
       ids.uploadId ??= await upload('shapes.zip', await shapesZip());
+      // The run of the page is over by then.
+      if (example.name === 'CancelRun') ids.runId = await startLongRun();
       const results = await answer(example);
       assert.ok(results.length > 0);
       for (const result of results) assert.notEqual(result[example.root], null, JSON.stringify(result));
       Object.assign(ids, CAPTURE[example.name]?.(results[0] as never) ?? {});
+      if (example.name === 'CancelRun') await ended(services, ids.runId as string);
       if (example.name === 'Freeze') await findLastLayer();
       if (example.name === 'ExportRevision') await fetchExport();
     });
+  }
+
+  async function startLongRun(): Promise<string> {
+    const input = { networkId: ids.networkId as string, datasetId: ids.datasetId as string };
+    return (await services.train({ ...input, options: { epochs: 100, maxSeconds: 60 } })).id;
   }
 
   async function findLastLayer(): Promise<void> {

@@ -1,7 +1,7 @@
 import { Arg, Args, Ctx, FieldResolver, ID, Mutation, Query, Resolver, Root, Subscription } from 'type-graphql';
 import type { DatasetRecord, NetworkRecord, RevisionRecord, RunEvent, RunRecord } from '../../services/api.js';
 import type { ProgressEvent, TrainingOptions } from '../../training/types.js';
-import { type Context, found } from '../context.js';
+import type { Context } from '../context.js';
 import { Dataset } from '../dataset/types.js';
 import { given } from '../inputs.js';
 import { Network, Revision } from '../network/types.js';
@@ -96,9 +96,9 @@ export class RunResolver {
     return services.train({ ...rest, ...(options ? { options: toOptions(options) } : {}) });
   }
 
-  @Mutation(() => Run, { description: 'Ends a run that waits or computes. A run that has ended stays as it is.' })
-  async cancelRun(@Arg('id', () => ID) id: string, @Ctx() { services }: Context): Promise<RunRecord> {
-    return found(await services.cancelRun(id), 'run', id);
+  @Mutation(() => Run, { description: 'Ends a run that waits or computes; CONFLICT where it is over already.' })
+  cancelRun(@Arg('id', () => ID) id: string, @Ctx() { services }: Context): Promise<RunRecord> {
+    return services.cancelRun(id);
   }
 
   @Subscription(() => RunProgress, {
