@@ -95,6 +95,13 @@ export function systemInstallCommand() {
   return "install your distribution's package of Mesa's Vulkan drivers (lavapipe) and the Vulkan loader";
 }
 
+/** What helps where the distribution's newest Mesa is installed and still too old for Dawn. */
+export function newerMesaCommand() {
+  const steps =
+    'add-apt-repository -y ppa:kisak/kisak-mesa && apt-get update && apt-get install -y mesa-vulkan-drivers';
+  return osRelease().ID === 'ubuntu' && hasApt() ? `sudo sh -c "${steps}"` : null;
+}
+
 /** How to become root: nothing needed, sudo without a question, sudo that may ask, or not at all (null). */
 function elevation() {
   if (process.getuid?.() === 0) return [];

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { installSystemDriver, systemInstallCommand } from './aptDriver.mjs';
+import { installSystemDriver, newerMesaCommand, systemInstallCommand } from './aptDriver.mjs';
 import { runQuietly, SetupError, say } from './process.mjs';
 import { unpackDriver } from './userDriver.mjs';
 
@@ -24,9 +24,12 @@ function withRuntimeFolder(env) {
 function withUserDriver(env) {
   const icd = join(userDriverFolder(), 'lvp_icd.json');
   if (!existsSync(icd)) return null;
-  const libraries = readdirSync(join(userDriverFolder(), 'usr', 'lib'))
-    .filter((name) => name.endsWith('-linux-gnu'))
-    .map((name) => join(userDriverFolder(), 'usr', 'lib', name));
+  // Some packages of Debian 12 put libraries into /lib, others into /usr/lib.
+  const libraries = ['usr/lib', 'lib'].flatMap((place) => {
+    const folder = join(userDriverFolder(), place);
+    const machines = existsSync(folder) ? readdirSync(folder) : [];
+    return machines.filter((name) => name.endsWith('-linux-gnu')).map((name) => join(folder, name));
+  });
   return {
     ...env,
     VK_DRIVER_FILES: icd,
@@ -45,6 +48,12 @@ function probe(env) {
   }
 }
 
+/** Dawn's own words; the lines below them tell where in its source they stand. */
+function reason(why) {
+  const line = why.split('\n').find((text) => /^(Warning|Error)/.test(text)) ?? why.split('\n')[0];
+  return line ? ` (${line.replace(/^\w+: /, '').replace(/\.$/, '')})` : '';
+}
+
 function describe(adapter) {
   const kind = adapter.isSoftware ? 'software adapter' : 'GPU';
   return `${adapter.description || `${adapter.vendor} ${adapter.architecture}`} (${kind})`;
@@ -59,6 +68,7 @@ export function findAdapter() {
   if (userEnv) {
     const second = probe(userEnv);
     if (second.adapter) return { env: userEnv, ...second };
+    return { env, ...second };
   }
   return { env, ...first };
 }
@@ -70,7 +80,7 @@ export async function ensureAdapter({ verbose = false } = {}) {
     say('No WebGPU adapter answers.');
     if (process.platform !== 'linux') {
       throw new SetupError(
-        `No WebGPU adapter answers (${found.why || 'no reason given'}). ${
+        `No WebGPU adapter answers${reason(found.why)}. ${
           process.platform === 'win32'
             ? 'Install the GPU driver of the maker (Intel, AMD, NVIDIA), then try again.'
             : 'Graft needs a Mac with Metal.'
@@ -80,8 +90,9 @@ export async function ensureAdapter({ verbose = false } = {}) {
     const installed = installSystemDriver() || unpackDriver(userDriverFolder());
     if (installed) found = findAdapter();
     if (!found.adapter) {
+      const command = (installed && newerMesaCommand()) || systemInstallCommand();
       throw new SetupError(
-        `No WebGPU adapter answers${found.why ? ` (${found.why.split('\n').at(-1)})` : ''}. Install Mesa's Vulkan driver with this one command, then try again:\n\n  ${systemInstallCommand()}\n`,
+        `No WebGPU adapter answers${reason(found.why)}. ${installed ? 'The driver that was installed does not suit; ' : ''}install Mesa's Vulkan driver (24 or newer) with this one command, then try again:\n\n  ${command}\n`,
       );
     }
   }
