@@ -40,6 +40,8 @@ function waitForSignal(): Promise<NodeJS.Signals> {
 async function start(): Promise<number> {
   // From the beginning, so that a signal during the start stops the server too.
   const signal = waitForSignal();
+  // Whoever reads the output may go away (`graft start | head`); the server stays.
+  process.stdout.on('error', () => undefined);
   const config = loadConfig(process.env);
   // Loaded here only: `graft --help` need not wait for the server's modules.
   const { startServer } = await import('./server.js');
