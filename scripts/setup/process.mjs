@@ -5,6 +5,8 @@ import { fileURLToPath } from 'node:url';
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 
+const PARENT_CHECK_MS = 250;
+
 /** A failure that the person at the terminal can act on: printed without a stack. */
 export class SetupError extends Error {}
 
@@ -45,7 +47,8 @@ export function runNpm(args) {
 
 /**
  * Runs a Node program as the foreground child and returns its exit code. The terminal sends SIGINT to the whole group, so
- * it is only ignored here; SIGTERM and SIGHUP reach this process alone and are passed on.
+ * it is only ignored here; SIGTERM and SIGHUP reach this process alone and are passed on. A signal to npm reaches only the
+ * shell between npm and us, which dies of it: that we see by having another parent.
  */
 export function runNode(args, env) {
   return new Promise((resolve, reject) => {
@@ -55,6 +58,12 @@ export function runNode(args, env) {
     process.on('SIGINT', process.stdin.isTTY ? ignore : forward);
     process.on('SIGTERM', forward);
     process.on('SIGHUP', forward);
+    const parent = process.ppid;
+    const check = setInterval(() => {
+      if (process.ppid === parent) return;
+      clearInterval(check);
+      forward('SIGTERM');
+    }, PARENT_CHECK_MS).unref();
     child.on('error', reject);
     child.on('exit', (code, signal) => resolve(code ?? (signal === 'SIGINT' ? 130 : signal === 'SIGTERM' ? 143 : 1)));
   });
