@@ -1,4 +1,5 @@
 import { Field, Float, ID, Int, ObjectType } from 'type-graphql';
+import type { LayerKind } from '../../models/network.js';
 import { ChannelOrderEnum, FitEnum, InterpolationEnum, LayerKindEnum } from '../enums.js';
 import { connectionType } from '../pagination.js';
 import { DateTime, JSONObject, SafeInt } from '../scalars.js';
@@ -100,7 +101,7 @@ export class LayerType {
   name!: string;
 
   @Field(() => LayerKindEnum, { description: 'What it computes.' })
-  kind!: string;
+  kind!: LayerKind;
 
   @Field(() => [String], { description: 'Names of the layers whose outputs it reads.' })
   inputs!: readonly string[];

@@ -1,5 +1,5 @@
 import { Field, Float, ID, Int, ObjectType } from 'type-graphql';
-import { OptimizerEnum, RunEventKindEnum, RunPhaseEnum, RunStateEnum } from '../enums.js';
+import { OptimizerEnum, type RunEventKind, RunEventKindEnum, RunPhaseEnum, RunStateEnum } from '../enums.js';
 import { connectionType } from '../pagination.js';
 import { DateTime } from '../scalars.js';
 
@@ -152,7 +152,7 @@ export class RunProgress {
   state!: string;
 
   @Field(() => RunEventKindEnum, { description: 'What the event tells.' })
-  kind!: string;
+  kind!: RunEventKind;
 
   @Field(() => RunPhaseEnum, { nullable: true, description: 'PHASE: what began.' })
   phase?: string;
