@@ -1,0 +1,26 @@
+export type DatasetErrorCode =
+  /** Not a kind of archive that is read here. */
+  | 'UNSUPPORTED_ARCHIVE'
+  /** It ends early or contradicts itself. */
+  | 'DAMAGED_ARCHIVE'
+  /** Too many files, too many bytes, or compressed suspiciously well. */
+  | 'LIMIT_EXCEEDED'
+  /** No picture in any class folder. */
+  | 'NO_PICTURES'
+  | 'INVALID_OPTIONS'
+  /** One picture that cannot be decoded. */
+  | 'UNREADABLE_PICTURE'
+  /** The thread that decodes ended by itself, or the pool is closed. */
+  | 'DECODER_FAILED';
+
+/** What is wrong with an archive, a picture or a wish, for people; `code` for programs. */
+export class DatasetError extends Error {
+  constructor(
+    readonly code: DatasetErrorCode,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+    this.name = 'DatasetError';
+  }
+}
