@@ -33,7 +33,12 @@ export function referenceForward(
   for (const layer of network.layers) {
     const inputs = layer.inputs.map((name) => values.get(name) as ReferenceValue);
     const shape = [batch, ...(shapes.get(layer.name) as number[])];
-    const data = layer.kind === 'input' ? Float64Array.from(input) : compute(layer, inputs, shape, weights);
+    const get = (name: string): ArrayLike<number> => {
+      const weight = weights.get(name);
+      if (!weight) throw new Error(`no weight ${name}`);
+      return weight.data;
+    };
+    const data = layer.kind === 'input' ? Float64Array.from(input) : referenceLayer(layer, inputs, shape, get);
     if (data.length !== product(shape))
       throw new Error(`${layer.name}: ${data.length} values for [${shape.join(', ')}]`);
     values.set(layer.name, { shape, data });
@@ -52,18 +57,14 @@ export function referenceOutput(
   return referenceForward(network, weights, input, batch).get(last.name) as ReferenceValue;
 }
 
-function compute(
+/** One layer's output of a given shape (with the batch). `get` gives weights by name. */
+export function referenceLayer(
   layer: Layer,
   inputs: readonly ReferenceValue[],
   shape: readonly number[],
-  weights: Weights,
+  get: (name: string) => ArrayLike<number>,
 ): Float64Array {
   const x = inputs[0] as ReferenceValue;
-  const get = (name: string): Float32Array => {
-    const weight = weights.get(name);
-    if (!weight) throw new Error(`no weight ${name}`);
-    return weight.data;
-  };
   switch (layer.kind) {
     case 'input':
       return x.data;
@@ -103,8 +104,8 @@ function conv2d(
   layer: Conv2dLayer,
   x: ReferenceValue,
   shape: readonly number[],
-  weight: Float32Array,
-  bias: Float32Array | null,
+  weight: ArrayLike<number>,
+  bias: ArrayLike<number> | null,
 ): Float64Array {
   const [, channels, height, width] = sizes(x.shape);
   const [batch, outputs, outHeight, outWidth] = sizes(shape);
@@ -138,7 +139,12 @@ function conv2d(
   return y;
 }
 
-function dense(layer: DenseLayer, x: ReferenceValue, weight: Float32Array, bias: Float32Array | null): Float64Array {
+function dense(
+  layer: DenseLayer,
+  x: ReferenceValue,
+  weight: ArrayLike<number>,
+  bias: ArrayLike<number> | null,
+): Float64Array {
   const batch = x.shape[0] as number;
   const inputs = x.data.length / batch;
   return Float64Array.from({ length: batch * layer.outFeatures }, (_, index) => {
@@ -149,7 +155,7 @@ function dense(layer: DenseLayer, x: ReferenceValue, weight: Float32Array, bias:
   });
 }
 
-function batchNorm(layer: BatchNormLayer, x: ReferenceValue, get: (name: string) => Float32Array): Float64Array {
+function batchNorm(layer: BatchNormLayer, x: ReferenceValue, get: (name: string) => ArrayLike<number>): Float64Array {
   const [, channels, height, width] = sizes(x.shape);
   const [mean, variance] = [get(layer.runningMean), get(layer.runningVariance)];
   return x.data.map((v, i) => {

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { pooledLength } from '../../src/kernels/ops/window.js';
 import type { Model } from '../../src/models/graph.js';
 import type { Layer } from '../../src/models/network.js';
 import { networkFromJson, networkToJson } from '../../src/models/networkJson.js';
 import { Random } from '../../src/models/random.js';
-import { inferShapes, pooledLength } from '../../src/models/shapes.js';
+import { inferShapes } from '../../src/models/shapes.js';
 import { summarize } from '../../src/models/summary.js';
 import { validateNetwork } from '../../src/models/validate.js';
 import { freshSeed, throwsModelError, tinyNetwork } from './fixtures.js';

@@ -1,11 +1,16 @@
 import { EngineError } from '../../errors.js';
 import { linearGrid, type PlanBuilder, read, write } from '../../plan.js';
 import type { Tensor } from '../../tensor.js';
-import { activationGradient, type ActivationKind, activationUniforms, quadsOf } from '../activation/activation.js';
+import { type ActivationKind, activationGradient, activationUniforms, quadsOf } from '../activation/activation.js';
 import source from './add.wgsl.js';
 
 /** activation(x + y) of two tensors of one shape. Throws `INVALID_SHAPE` where the shapes differ. */
-export function add(b: PlanBuilder, x: Tensor, y: Tensor, options: { activation?: ActivationKind | null } = {}): Tensor {
+export function add(
+  b: PlanBuilder,
+  x: Tensor,
+  y: Tensor,
+  options: { activation?: ActivationKind | null } = {},
+): Tensor {
   if (x.shape.join() !== y.shape.join() || x.layout !== y.layout) {
     throw new EngineError('INVALID_SHAPE', `add: [${x.shape.join(', ')}] and [${y.shape.join(', ')}] differ.`);
   }

@@ -1,7 +1,7 @@
 import { EngineError } from '../../errors.js';
 import { type Binding, f32, linearGrid, type PlanBuilder, read, readWrite, write } from '../../plan.js';
 import { rowLayout, type Tensor } from '../../tensor.js';
-import { activationGradient, type ActivationKind, activationUniforms, quadsOf } from '../activation/activation.js';
+import { type ActivationKind, activationGradient, activationUniforms, quadsOf } from '../activation/activation.js';
 import gradientSumsSource from './gradientSums.wgsl.js';
 import inputGradientSource from './inputGradient.wgsl.js';
 import normalizeSource from './normalize.wgsl.js';
@@ -36,7 +36,10 @@ export function batchNorm(
   const { weight, bias, runningMean, runningVariance, epsilon, momentum } = parameters;
   for (const tensor of [weight, bias, runningMean, runningVariance]) {
     if (tensor && (tensor.shape.length !== 1 || tensor.shape[0] !== channels)) {
-      throw new EngineError('INVALID_SHAPE', `Batch norm of ${channels} channels: ${tensor.label} is [${tensor.shape.join(', ')}].`);
+      throw new EngineError(
+        'INVALID_SHAPE',
+        `Batch norm of ${channels} channels: ${tensor.label} is [${tensor.shape.join(', ')}].`,
+      );
     }
   }
   const moments = b.temporary(`moments ${x.label}`, [channels, 2], { layout: 'dense' });
@@ -93,7 +96,11 @@ export function batchNorm(
         workgroups: linearGrid(quadsOf(x)),
       });
     }
-    const gradients = new Map<Tensor | null, Tensor | null>([[bias, dBias], [weight, dWeight], [x, dx]]);
+    const gradients = new Map<Tensor | null, Tensor | null>([
+      [bias, dBias],
+      [weight, dWeight],
+      [x, dx],
+    ]);
     return inputs.map((input) => gradients.get(input) ?? null);
   });
 }

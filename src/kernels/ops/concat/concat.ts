@@ -10,7 +10,10 @@ export function concat(b: PlanBuilder, xs: readonly Tensor[]): Tensor {
   const others = (tensor: Tensor) => [tensor.shape[0], ...tensor.shape.slice(2)].join();
   for (const x of xs) {
     if (others(x) !== others(first)) {
-      throw new EngineError('INVALID_SHAPE', `concat: [${first.shape.join(', ')}] and [${x.shape.join(', ')}] differ besides channels.`);
+      throw new EngineError(
+        'INVALID_SHAPE',
+        `concat: [${first.shape.join(', ')}] and [${x.shape.join(', ')}] differ besides channels.`,
+      );
     }
   }
   if (xs.length === 1) return first;

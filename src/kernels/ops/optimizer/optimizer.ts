@@ -77,7 +77,14 @@ export function adamUpdate(
   b.dispatch({
     label: `adam ${weight.label}`,
     program: { label: 'adam', code: adamSource },
-    bindings: [readWrite(weight), readWrite(first), readWrite(second), read(gradient), read(hyper), read(scale ?? unit(b))],
+    bindings: [
+      readWrite(weight),
+      readWrite(first),
+      readWrite(second),
+      read(gradient),
+      read(hyper),
+      read(scale ?? unit(b)),
+    ],
     uniforms: [
       quads,
       decoupled ? 1 : 0,

@@ -15,7 +15,10 @@ export interface Normalization {
 export function normalizePictures(b: PlanBuilder, bytes: Tensor, p: Normalization): Tensor {
   const [n, h, w, channels] = bytes.shape as [number, number, number, number];
   if (bytes.dtype !== 'u8' || bytes.layout !== 'dense' || bytes.shape.length !== 4 || channels !== 3) {
-    throw new EngineError('INVALID_SHAPE', `Pictures are dense uint8 [N, H, W, 3]; got ${bytes.dtype} [${bytes.shape.join(', ')}].`);
+    throw new EngineError(
+      'INVALID_SHAPE',
+      `Pictures are dense uint8 [N, H, W, 3]; got ${bytes.dtype} [${bytes.shape.join(', ')}].`,
+    );
   }
   const y = b.temporary('normalised pictures', [n, 3, h, w]);
   const { columns, stride } = rowLayout(y.shape);

@@ -1,0 +1,192 @@
+import { EngineError } from '../../errors.js';
+import type { PlanBuilder } from '../../plan.js';
+import { rowLayout, type Tensor } from '../../tensor.js';
+import { type ActivationKind, activationGradient } from '../activation/activation.js';
+import { depthwise, depthwiseInputGradient, depthwiseWeightGradient } from '../depthwise/depthwise.js';
+import { denseProduct } from '../product/denseProduct.js';
+import { gradientGeometry, type PatchGeometry } from '../product/operand.js';
+import { product, type RightOperand } from '../product/product.js';
+import { transposeDense } from '../product/transpose.js';
+import { sumRows } from '../sumRows/sumRows.js';
+import { convolvedLength, type Pair, type WindowPadding } from '../window.js';
+
+export interface Conv2dAttributes {
+  readonly stride: Pair;
+  readonly padding: WindowPadding;
+  readonly dilation: Pair;
+  readonly groups: number;
+}
+
+export interface Conv2dEpilogue {
+  /** Dense [O]. */
+  readonly bias?: Tensor | null;
+  /** Added before the activation; the shape of the output. */
+  readonly residual?: Tensor | null;
+  readonly activation?: ActivationKind | null;
+}
+
+/**
+ * Two-dimensional convolution (cross-correlation, as everywhere in deep learning) of x [N, C, H, W] with a dense weight
+ * [O, C / groups, kh, kw], then bias, residual and activation: [N, O, H', W'].
+ *
+ * Computed as one matrix product over the whole batch with the patches unrolled on the fly, never in memory (implicit GEMM;
+ * Chetlur et al. 2014, "cuDNN"); with one input channel per group by kernels of its own.
+ * Throws `INVALID_SHAPE` where the shapes do not fit.
+ */
+export function conv2d(
+  b: PlanBuilder,
+  x: Tensor,
+  weight: Tensor,
+  attributes: Conv2dAttributes,
+  epilogue: Conv2dEpilogue = {},
+): Tensor {
+  const shape = outputShape(x, weight, attributes);
+  const y = b.temporary(`conv2d ${weight.label}`, shape);
+  const { bias, residual, activation } = epilogue;
+  checkEpilogue(y, epilogue);
+  const [outChannels, groupChannels, ...kernel] = weight.shape as [number, number, number, number];
+  const { groups } = attributes;
+  const geometry = forwardGeometry(x, y, kernel, attributes);
+  const isDepthwise = groupChannels === 1;
+  const taps = kernel[0] * kernel[1];
+  if (isDepthwise) {
+    depthwise(b, { x, weight, y, geometry, epilogue });
+  } else {
+    product(b, {
+      label: y.label,
+      groups,
+      rows: outChannels / groups,
+      columns: rowLayout(y.shape).columns,
+      depth: groupChannels * taps,
+      left: weight,
+      leftStride: groupChannels * taps,
+      right: patches(x, geometry, groupChannels),
+      result: y,
+      epilogue,
+    });
+  }
+  const inputs = [x, weight, bias, residual].filter((tensor) => tensor !== null && tensor !== undefined);
+  return b.differentiable(inputs, y, (gradient, needs) => {
+    const dy = activation ? activationGradient(b, y, gradient, activation) : gradient;
+    return inputs.map((input, index) => {
+      if (!needs[index]) return null;
+      if (input === residual) return dy;
+      if (input === bias) return sumRows(b, dy);
+      const operands = { x, weight, dy, geometry, groups };
+      if (input === weight) return isDepthwise ? depthwiseWeightGradient(b, operands) : weightGradient(b, operands);
+      return isDepthwise ? depthwiseInputGradient(b, operands) : inputGradient(b, operands);
+    });
+  });
+}
+
+const show = (tensor: Tensor): string => `${tensor.label} [${tensor.shape.join(', ')}]`;
+
+function outputShape(x: Tensor, weight: Tensor, attributes: Conv2dAttributes): number[] {
+  const [n, c, h, w] = x.shape as [number, number, number, number];
+  const [o, groupChannels, kh, kw] = weight.shape as [number, number, number, number];
+  const { groups, stride, padding, dilation } = attributes;
+  if (x.shape.length !== 4 || weight.shape.length !== 4 || groupChannels * groups !== c || o % groups !== 0) {
+    throw new EngineError(
+      'INVALID_SHAPE',
+      `A convolution in ${groups} group(s) takes x [N, C, H, W] and a weight [O, C / groups, kh, kw] with O a multiple of the groups; got ${show(x)} and ${show(weight)}.`,
+    );
+  }
+  const height = convolvedLength(h, kh, stride[0], padding.top + padding.bottom, dilation[0]);
+  const width = convolvedLength(w, kw, stride[1], padding.left + padding.right, dilation[1]);
+  if (height < 1 || width < 1) {
+    throw new EngineError(
+      'INVALID_SHAPE',
+      `The kernel of ${show(weight)} is larger than the padded picture ${show(x)}.`,
+    );
+  }
+  return [n, o, height, width];
+}
+
+function checkEpilogue(y: Tensor, { bias, residual }: Conv2dEpilogue): void {
+  if (bias && (bias.shape.length !== 1 || bias.shape[0] !== y.shape[1])) {
+    throw new EngineError('INVALID_SHAPE', `${show(y)} takes a bias [${y.shape[1]}]; got ${show(bias)}.`);
+  }
+  if (residual && residual.shape.join() !== y.shape.join()) {
+    throw new EngineError(
+      'INVALID_SHAPE',
+      `${show(y)} cannot be added to ${show(residual)}: the shapes must be equal.`,
+    );
+  }
+}
+
+const spatial = (tensor: Tensor): Pair => [tensor.shape[2] as number, tensor.shape[3] as number];
+
+function forwardGeometry(x: Tensor, y: Tensor, kernel: readonly number[], attributes: Conv2dAttributes): PatchGeometry {
+  const { padding, stride, dilation } = attributes;
+  return {
+    size: spatial(x),
+    kernel: [kernel[0] as number, kernel[1] as number],
+    pixels: spatial(y),
+    step: stride,
+    tap: dilation,
+    start: [-padding.top, -padding.left],
+    divisor: [1, 1],
+  };
+}
+
+const isPointwise = ({ kernel, start, step, divisor, size, pixels }: PatchGeometry): boolean =>
+  [...kernel, ...step, ...divisor].every((value) => value === 1) &&
+  start.every((value) => value === 0) &&
+  size.join() === pixels.join();
+
+/** Patches of `tensor`; where every pixel is its own patch, the tensor's rows as they are. */
+function patches(tensor: Tensor, geometry: PatchGeometry, groupChannels: number): RightOperand {
+  const { stride } = rowLayout(tensor.shape);
+  const groupOffset = groupChannels * stride;
+  if (isPointwise(geometry)) return { tensor, kind: 'rows', groupOffset, stride };
+  return { tensor, kind: 'patches', groupOffset, stride, geometry };
+}
+
+export interface ConvolutionGradient {
+  readonly x: Tensor;
+  readonly weight: Tensor;
+  readonly dy: Tensor;
+  /** Of the forward pass. */
+  readonly geometry: PatchGeometry;
+  readonly groups: number;
+}
+
+/** dx: the transposed weights times the patches of dy. */
+function inputGradient(b: PlanBuilder, { x, weight, dy, geometry, groups }: ConvolutionGradient): Tensor {
+  const [outChannels, groupChannels, kh, kw] = weight.shape as [number, number, number, number];
+  const rowsPerGroup = outChannels / groups;
+  const dx = b.temporary(`d ${x.label}`, x.shape);
+  product(b, {
+    label: `conv2d input gradient ${weight.label}`,
+    groups,
+    rows: groupChannels,
+    columns: rowLayout(x.shape).columns,
+    depth: rowsPerGroup * kh * kw,
+    left: transposeDense(b, weight, [groups, rowsPerGroup, groupChannels, kh * kw]),
+    leftStride: rowsPerGroup * kh * kw,
+    right: patches(dy, gradientGeometry(geometry), rowsPerGroup),
+    result: dx,
+  });
+  return dx;
+}
+
+/** dw: dy times the transposed patches of x, a sum over all pixels of the batch. */
+function weightGradient(b: PlanBuilder, { x, weight, dy, geometry, groups }: ConvolutionGradient): Tensor {
+  const [outChannels, groupChannels, kh, kw] = weight.shape as [number, number, number, number];
+  const { stride } = rowLayout(x.shape);
+  const groupOffset = groupChannels * stride;
+  const right: RightOperand = isPointwise(geometry)
+    ? { tensor: x, kind: 'strided', groupOffset, stride: 1, columnStride: stride }
+    : { tensor: x, kind: 'patchColumns', groupOffset, stride, geometry };
+  return denseProduct(b, {
+    label: `d ${weight.label}`,
+    shape: weight.shape,
+    groups,
+    rows: outChannels / groups,
+    columns: groupChannels * kh * kw,
+    depth: rowLayout(dy.shape).columns,
+    left: dy,
+    leftStride: rowLayout(dy.shape).stride,
+    right,
+  });
+}

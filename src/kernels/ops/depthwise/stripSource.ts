@@ -1,0 +1,102 @@
+import type { Pair } from '../window.js';
+
+/** Pixels of a line that one invocation computes. */
+export const STRIP = 4;
+export const STRIP_LANES = 8;
+
+/**
+ * Depthwise convolution for software adapters: an invocation takes a strip of four columns and walks down the lines, so that
+ * each input pixel is loaded once per strip. Line by line of the input it adds to the sums of all outputs that the line reaches.
+ * Kernel and stride are compiled in (stride at most the kernel); `p.flip` turns the kernel by 180 degrees.
+ */
+export function stripSource(kernel: Pair, stride: Pair): string {
+  const [kernelHeight, kernelWidth] = kernel;
+  const [strideY, strideX] = stride;
+  const loaded = (STRIP - 1) * strideX + kernelWidth;
+  /** Outputs below each other that one input line reaches. */
+  const open = Math.ceil(kernelHeight / strideY);
+  const range = (count: number) => Array.from({ length: count }, (_, i) => i);
+  const taps = kernelHeight * kernelWidth;
+  const line = (i: number): string => {
+    const ky = kernelHeight - strideY + i;
+    const sums = range(open)
+      .filter((j) => ky - j * strideY >= 0)
+      .flatMap((j) =>
+        range(kernelWidth).map((kx) => {
+          const values = range(STRIP).map((pixel) => `v${pixel * strideX + kx}`);
+          return `sum${j} += w${(ky - j * strideY) * kernelWidth + kx} * vec4f(${values.join(', ')});`;
+        }),
+      );
+    return `{
+      let inY = i32(lineOut) * ${strideY} + ${ky} + p.startY;
+      let onY = inY >= 0 && inY < p.height;
+      let base = plane + clamp(inY, 0, p.height - 1) * p.width;
+      ${range(loaded)
+        .map((e) => `let v${e} = select(0.0, x[base + at${e}], onY && on${e});`)
+        .join('\n      ')}
+      ${sums.join('\n      ')}
+    }`;
+  };
+  return `struct Parameters {
+  strips: u32, stripsPerLine: u32, resultStride: u32, inputStride: u32, linesPerBlock: i32, flip: u32, flags: u32, upper: f32,
+  height: i32, width: i32, pixelHeight: i32, pixelWidth: i32, startY: i32, startX: i32,
+}
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> weight: array<f32>;
+@group(0) @binding(2) var<storage, read> bias: array<f32>;
+@group(0) @binding(3) var<storage, read> residual: array<f32>;
+@group(0) @binding(4) var<storage, read_write> y: array<f32>;
+@group(0) @binding(5) var<uniform> p: Parameters;
+
+@compute @workgroup_size(${STRIP_LANES})
+fn main(@builtin(workgroup_id) block: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let channel = block.y;
+  let strip = block.x * ${STRIP_LANES}u + lane;
+  let image = i32(strip / p.stripsPerLine);
+  let first = i32(strip % p.stripsPerLine) * ${STRIP};
+  // Lanes past the last strip compute along, within the tensor, and store nothing.
+  let inside = strip < p.strips;
+  let plane = i32(channel * p.inputStride) + select(0, image * p.height * p.width, inside);
+  ${range(loaded)
+    .map(
+      (e) => `let x${e} = first * ${strideX} + ${e} + p.startX;
+  let on${e} = x${e} >= 0 && x${e} < p.width;
+  let at${e} = clamp(x${e}, 0, p.width - 1);`,
+    )
+    .join('\n  ')}
+  ${range(taps)
+    .map((tap) => `let w${tap} = weight[channel * ${taps}u + select(${tap}u, ${taps - 1 - tap}u, p.flip != 0u)];`)
+    .join('\n  ')}
+  var offset = 0.0;
+  if ((p.flags & 1u) != 0u) {
+    offset = bias[channel];
+  }
+  ${range(open)
+    .map((j) => `var sum${j} = vec4f();`)
+    .join('\n  ')}
+  let firstLine = i32(block.z) * p.linesPerBlock;
+  let end = min(firstLine + p.linesPerBlock, p.pixelHeight);
+  for (var lineOut = firstLine - ${open - 1}; lineOut < end; lineOut++) {
+    ${range(strideY).map(line).join('\n    ')}
+    if (lineOut >= firstLine && inside) {
+      let to = channel * p.resultStride + u32((image * p.pixelHeight + lineOut) * p.pixelWidth + first);
+      var value = sum0 + offset;
+      for (var e = 0; e < ${STRIP}; e++) {
+        if (first + e < p.pixelWidth) {
+          var pixel = value[e];
+          if ((p.flags & 2u) != 0u) {
+            pixel += residual[to + u32(e)];
+          }
+          if ((p.flags & 4u) != 0u) {
+            pixel = clamp(pixel, 0.0, p.upper);
+          }
+          y[to + u32(e)] = pixel;
+        }
+      }
+    }
+    ${range(open)
+      .map((j) => `sum${j} = ${j + 1 < open ? `sum${j + 1}` : 'vec4f()'};`)
+      .join('\n    ')}
+  }
+}`;
+}

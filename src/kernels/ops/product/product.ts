@@ -1,0 +1,136 @@
+import type { Program } from '../../engine.js';
+import { type Binding, type Float32Uniform, type PlanBuilder, read, write } from '../../plan.js';
+import type { Tensor } from '../../tensor.js';
+import { type ActivationKind, activationUniforms } from '../activation/activation.js';
+import { geometryUniforms, type OperandKind, type PatchGeometry } from './operand.js';
+import { FLAG_ACTIVATION, FLAG_BIAS, FLAG_RESIDUAL } from './parameters.js';
+import { subgroupProductSource } from './subgroupProduct.js';
+import { TILE, tiledProductSource } from './tiledProduct.js';
+
+/** Right operand: the tensor and where in it B[k, n] lies. Strides and offsets in elements. */
+export interface RightOperand {
+  readonly tensor: Tensor;
+  readonly kind: OperandKind;
+  /** From one group's operand to the next. */
+  readonly groupOffset: number;
+  /** `rows`, `strided`: from k to k + 1. Patches: from one channel's plane to the next. */
+  readonly stride: number;
+  /** `strided` only: from n to n + 1. */
+  readonly columnStride?: number;
+  /** Patches only. */
+  readonly geometry?: PatchGeometry;
+}
+
+/** C[g, m, n] = sum over k of A[g, m, k] B[g, k, n], then what `epilogue` asks for. */
+export interface ProductOptions {
+  readonly label: string;
+  readonly groups: number;
+  /** Rows of A and C within a group. */
+  readonly rows: number;
+  readonly columns: number;
+  readonly depth: number;
+  readonly left: Tensor;
+  /** From one row of A to the next; groups follow each other. */
+  readonly leftStride: number;
+  readonly right: RightOperand;
+  /** Rows follow each other, each padded to whole quads. With `parts`, one such result after the other. */
+  readonly result: Tensor;
+  /** Parts into which the range of k is cut; `result` holds each part's sums. 1 without. */
+  readonly parts?: number;
+  readonly epilogue?: {
+    /** Per row, dense [groups * rows]. */
+    readonly bias?: Tensor | null;
+    /** Same shape as `result`. */
+    readonly residual?: Tensor | null;
+    readonly activation?: ActivationKind | null;
+  };
+}
+
+const NO_GEOMETRY: PatchGeometry = {
+  size: [1, 1],
+  kernel: [1, 1],
+  pixels: [1, 1],
+  step: [1, 1],
+  tap: [1, 1],
+  start: [0, 0],
+  divisor: [1, 1],
+};
+
+const CHUNKS = [16, 32, 64];
+/** Cost of fetching and storing the accumulators once per chunk and row, in multiply-adds of the same width. */
+const CHUNK_OVERHEAD = 8;
+
+/** The resident chunk that wastes least: padding of the last chunk against traffic of the accumulators. */
+export function chunkFor(depth: number): number {
+  const cost = (chunk: number) => Math.ceil(depth / chunk) * (chunk + CHUNK_OVERHEAD);
+  return CHUNKS.reduce((best, chunk) => (cost(chunk) < cost(best) ? chunk : best));
+}
+
+const divideUp = (value: number, by: number): number => Math.ceil(value / by);
+
+/** Workgroups that keep a software adapter's few cores busy, and a GPU's many. */
+const ENOUGH_GROUPS = { subgroup8: 16, workgroup: 512 } as const;
+
+/** Length of one part; a multiple of 16, so that only the last chunk of the last part is not full. */
+const partLength = (depth: number, parts: number): number => divideUp(divideUp(depth, parts), 16) * 16;
+
+/** How many parts to cut a long sum into so that there are enough workgroups. */
+export function partsFor(b: PlanBuilder, groups: number, rows: number, columns: number, depth: number): number {
+  const family = b.engine.kernelFamily;
+  const blocks = groups * divideUp(columns, 64) * divideUp(rows, family === 'workgroup' ? TILE : 128);
+  const wanted = Math.max(1, Math.min(divideUp(ENOUGH_GROUPS[family], blocks), Math.floor(depth / 256)));
+  // Rounding a part's length up may leave nothing for the last ones; an empty part would never be written.
+  return divideUp(depth, partLength(depth, wanted));
+}
+
+/** Appends the product to the plan. */
+export function product(b: PlanBuilder, options: ProductOptions): void {
+  const { groups, rows, columns, depth, left, right, result, epilogue } = options;
+  const parts = options.parts ?? 1;
+  const quads = divideUp(columns, 4);
+  const geometry = right.geometry ?? NO_GEOMETRY;
+  const divided = geometry.divisor[0] > 1 || geometry.divisor[1] > 1;
+  const withEpilogue = Boolean(epilogue?.bias || epilogue?.residual || epilogue?.activation);
+  const depthPerPart = partLength(depth, parts);
+  let program: Program;
+  let rowsPerBlock: number;
+  let columnBlocks: number;
+  if (b.engine.kernelFamily === 'workgroup') {
+    rowsPerBlock = TILE;
+    columnBlocks = divideUp(columns, TILE);
+    const code = tiledProductSource({ operand: right.kind, divided, epilogue: withEpilogue });
+    program = { label: `product ${right.kind}`, code };
+  } else {
+    const laneQuads = quads > 8 ? 2 : 1;
+    columnBlocks = divideUp(quads, 8 * laneQuads);
+    const rowBlocksWanted = divideUp(ENOUGH_GROUPS.subgroup8, columnBlocks * groups * parts);
+    // Fewer than 32 rows would not pay for bringing in B.
+    rowsPerBlock = Math.min(rows, 256, Math.max(32, divideUp(rows, rowBlocksWanted)));
+    const chunk = chunkFor(depthPerPart);
+    const variant = { operand: right.kind, divided, epilogue: withEpilogue, chunk, quads: laneQuads };
+    program = { label: `product ${right.kind} ${chunk}x${laneQuads}`, code: subgroupProductSource(variant) };
+  }
+  const rowBlocks = divideUp(rows, rowsPerBlock);
+  const { upper } = activationUniforms(epilogue?.activation);
+  const flags =
+    (epilogue?.bias ? FLAG_BIAS : 0) |
+    (epilogue?.residual ? FLAG_RESIDUAL : 0) |
+    (epilogue?.activation ? FLAG_ACTIVATION : 0);
+  const uniforms: (number | Float32Uniform)[] = [
+    ...[rows, columns, depth, options.leftStride],
+    ...[quads, rowsPerBlock, rowBlocks, groups],
+    ...[depthPerPart, 1, right.groupOffset, right.stride],
+    ...[right.columnStride ?? 0, flags, upper],
+    ...geometryUniforms(geometry),
+  ];
+  const bindings: Binding[] = [read(left), read(right.tensor), write(result)];
+  // A switched-off bias or residual still needs a binding; its flag keeps it from being read.
+  if (withEpilogue) bindings.push(read(epilogue?.bias ?? left), read(epilogue?.residual ?? left));
+  b.dispatch({
+    label: options.label,
+    program,
+    bindings,
+    uniforms,
+    workgroups: [columnBlocks, rowBlocks * groups * parts, 1],
+  });
+}

@@ -1,0 +1,17 @@
+import { type PlanBuilder, read, write } from '../../plan.js';
+import { rowLayout, type Tensor } from '../../tensor.js';
+import source from './sumRows.wgsl.js';
+
+/** Sum of each row (channel) of `[N, C]` or `[N, C, H, W]` over everything else: dense [C]. The gradient of a bias. */
+export function sumRows(b: PlanBuilder, x: Tensor): Tensor {
+  const { rows, columns, stride } = rowLayout(x.shape);
+  const y = b.temporary(`sum ${x.label}`, [rows], { layout: 'dense' });
+  b.dispatch({
+    label: `sum rows ${x.label}`,
+    program: { label: 'sum rows', code: source },
+    bindings: [read(x), write(y)],
+    uniforms: [columns, stride],
+    workgroups: [rows, 1, 1],
+  });
+  return y;
+}

@@ -1,0 +1,270 @@
+import { after, before, describe, test } from 'node:test';
+import { conv2d } from '../../src/kernels/ops/conv2d/conv2d.js';
+import { dense } from '../../src/kernels/ops/dense/dense.js';
+import type { Conv2dLayer, DenseLayer } from '../../src/models/network.js';
+import { layerShape } from '../../src/models/shapes.js';
+import { referenceLayer } from '../models/reference.js';
+import { freshSeed, seeded } from '../training/fixtures.js';
+import { checkOp, type OpCase, type OpInput } from './checkOp.js';
+import { openFamilies } from './engines.js';
+
+interface Convolution {
+  readonly name: string;
+  readonly x: readonly [number, number, number, number];
+  readonly outChannels: number;
+  readonly kernel: readonly [number, number];
+  readonly stride?: readonly [number, number];
+  readonly padding?: readonly [top: number, left: number, bottom: number, right: number];
+  readonly dilation?: readonly [number, number];
+  readonly groups?: number;
+  readonly bias?: boolean;
+  readonly residual?: boolean;
+  readonly activation?: 'relu' | 'relu6';
+}
+
+/** `apart` keeps what is put into an activation away from its corners, where central differences say nothing. */
+function convolutionCase(c: Convolution): OpCase {
+  const { stride = [1, 1], padding = [0, 0, 0, 0], dilation = [1, 1], groups = 1 } = c;
+  const [top, left, bottom, right] = padding;
+  const layer: Conv2dLayer = {
+    kind: 'conv2d',
+    name: 'conv',
+    inputs: ['x'],
+    learningRateFactor: 1,
+    outChannels: c.outChannels,
+    kernel: c.kernel,
+    stride,
+    padding: { top, left, bottom, right },
+    dilation,
+    groups,
+    weight: 'weight',
+    bias: c.bias ? 'bias' : null,
+  };
+  const shape = [c.x[0], ...layerShape(layer, [c.x.slice(1)])];
+  const inputs: Record<string, OpInput> = {
+    x: { shape: c.x },
+    weight: { shape: [c.outChannels, c.x[1] / groups, ...c.kernel], layout: 'dense' },
+  };
+  if (c.bias) inputs.bias = { shape: [c.outChannels], layout: 'dense' };
+  if (c.residual) inputs.residual = { shape };
+  return {
+    name: c.name,
+    inputs,
+    build: (b, t) =>
+      conv2d(b, t.x as never, t.weight as never, layer, {
+        bias: t.bias ?? null,
+        residual: t.residual ?? null,
+        activation: c.activation ?? null,
+      }),
+    reference: (values) => {
+      const x = { shape: c.x, data: values.x as Float64Array };
+      const sum = referenceLayer(layer, [x], shape, (name) => values[name] as Float64Array);
+      return sum.map((value, i) => {
+        const total = value + (values.residual?.[i] ?? 0);
+        if (!c.activation) return total;
+        return Math.max(0, c.activation === 'relu6' ? Math.min(6, total) : total);
+      });
+    },
+  };
+}
+
+function denseCase(name: string, batch: number, features: number, outputs: number, bias: boolean): OpCase {
+  const layer: DenseLayer = {
+    kind: 'dense',
+    name: 'dense',
+    inputs: ['x'],
+    learningRateFactor: 1,
+    outFeatures: outputs,
+    weight: 'weight',
+    bias: bias ? 'bias' : null,
+  };
+  const inputs: Record<string, OpInput> = {
+    x: { shape: [batch, features] },
+    weight: { shape: [outputs, features], layout: 'dense' },
+    ...(bias ? { bias: { shape: [outputs], layout: 'dense' } satisfies OpInput } : {}),
+  };
+  return {
+    name,
+    inputs,
+    build: (b, t) => dense(b, t.x as never, t.weight as never, { bias: t.bias ?? null }),
+    reference: (values) =>
+      referenceLayer(
+        layer,
+        [{ shape: [batch, features], data: values.x as Float64Array }],
+        [batch, outputs],
+        (key) => values[key] as Float64Array,
+      ),
+  };
+}
+
+const seed = freshSeed();
+const random = seeded(seed);
+const between = (low: number, high: number) => low + Math.floor(random() * (high - low + 1));
+
+const CASES: OpCase[] = [
+  convolutionCase({ name: '1x1, batch 1', x: [1, 5, 7, 9], outChannels: 3, kernel: [1, 1] }),
+  convolutionCase({ name: '1x1, deep and wide', x: [2, 70, 5, 7], outChannels: 67, kernel: [1, 1], bias: true }),
+  convolutionCase({ name: '1x1 stride 2', x: [2, 6, 9, 8], outChannels: 5, kernel: [1, 1], stride: [2, 2] }),
+  convolutionCase({
+    name: '3x3 same',
+    x: [3, 4, 8, 11],
+    outChannels: 9,
+    kernel: [3, 3],
+    padding: [1, 1, 1, 1],
+    bias: true,
+  }),
+  convolutionCase({
+    name: '3x3 stride 2, asymmetric padding',
+    x: [2, 3, 12, 15],
+    outChannels: 8,
+    kernel: [3, 3],
+    stride: [2, 2],
+    padding: [0, 0, 1, 1],
+  }),
+  convolutionCase({
+    name: '7x7 stride 2',
+    x: [1, 3, 23, 21],
+    outChannels: 6,
+    kernel: [7, 7],
+    stride: [2, 2],
+    padding: [3, 3, 3, 3],
+  }),
+  convolutionCase({
+    name: 'kernel 2x3, strides 3 and 2, padding 0 2 1 0',
+    x: [2, 3, 11, 10],
+    outChannels: 4,
+    kernel: [2, 3],
+    stride: [3, 2],
+    padding: [0, 2, 1, 0],
+  }),
+  convolutionCase({
+    name: 'dilation 2 and 3',
+    x: [2, 3, 13, 14],
+    outChannels: 5,
+    kernel: [3, 2],
+    dilation: [2, 3],
+    padding: [2, 1, 0, 2],
+  }),
+  convolutionCase({
+    name: 'dilation 2, stride 2',
+    x: [1, 2, 13, 14],
+    outChannels: 3,
+    kernel: [3, 3],
+    dilation: [2, 2],
+    stride: [2, 2],
+    padding: [2, 2, 2, 2],
+  }),
+  convolutionCase({
+    name: '3 groups',
+    x: [2, 9, 6, 7],
+    outChannels: 12,
+    kernel: [3, 3],
+    padding: [1, 1, 1, 1],
+    groups: 3,
+    bias: true,
+  }),
+  convolutionCase({ name: '2 groups of 1x1', x: [1, 6, 5, 5], outChannels: 4, kernel: [1, 1], groups: 2 }),
+  convolutionCase({ name: 'a column of 1 pixel', x: [4, 37, 1, 1], outChannels: 10, kernel: [1, 1], bias: true }),
+  convolutionCase({
+    name: 'bias, residual, ReLU6',
+    x: [2, 5, 6, 5],
+    outChannels: 7,
+    kernel: [3, 3],
+    padding: [1, 1, 1, 1],
+    bias: true,
+    residual: true,
+    activation: 'relu6',
+  }),
+  convolutionCase({
+    name: 'residual and ReLU without bias',
+    x: [1, 33, 3, 5],
+    outChannels: 4,
+    kernel: [1, 1],
+    residual: true,
+    activation: 'relu',
+  }),
+  convolutionCase({
+    name: 'depthwise 3x3',
+    x: [2, 5, 9, 10],
+    outChannels: 5,
+    kernel: [3, 3],
+    padding: [1, 1, 1, 1],
+    groups: 5,
+    bias: true,
+  }),
+  convolutionCase({
+    name: 'depthwise 3x3 stride 2, asymmetric',
+    x: [3, 4, 8, 13],
+    outChannels: 4,
+    kernel: [3, 3],
+    stride: [2, 2],
+    padding: [0, 0, 1, 1],
+    groups: 4,
+  }),
+  convolutionCase({
+    name: 'depthwise 5x5, ReLU6, residual',
+    x: [1, 3, 11, 7],
+    outChannels: 3,
+    kernel: [5, 5],
+    padding: [2, 2, 2, 2],
+    groups: 3,
+    bias: true,
+    residual: true,
+    activation: 'relu6',
+  }),
+  convolutionCase({
+    name: 'depthwise dilation 2',
+    x: [2, 3, 9, 8],
+    outChannels: 3,
+    kernel: [3, 3],
+    dilation: [2, 2],
+    padding: [2, 2, 2, 2],
+    groups: 3,
+  }),
+  convolutionCase({
+    name: 'depthwise, stride larger than the kernel',
+    x: [1, 3, 11, 11],
+    outChannels: 3,
+    kernel: [2, 2],
+    stride: [3, 3],
+    groups: 3,
+  }),
+  convolutionCase({
+    name: 'depthwise multiplier 2',
+    x: [2, 3, 6, 7],
+    outChannels: 6,
+    kernel: [3, 3],
+    padding: [1, 1, 1, 1],
+    groups: 3,
+    bias: true,
+  }),
+  convolutionCase({ name: 'depthwise 1x1', x: [1, 6, 5, 3], outChannels: 6, kernel: [1, 1], groups: 6 }),
+  convolutionCase({
+    name: 'random',
+    x: [between(1, 3), between(2, 20), between(6, 14), between(6, 14)],
+    outChannels: between(1, 40),
+    kernel: [between(1, 4), between(1, 4)],
+    stride: [between(1, 3), between(1, 3)],
+    padding: [between(0, 2), between(0, 2), between(0, 2), between(0, 2)],
+    bias: random() < 0.5,
+  }),
+  denseCase('dense', 5, 37, 11, true),
+  denseCase('dense, batch 1', 1, 130, 6, false),
+  denseCase('dense, one output', 33, 7, 1, true),
+];
+
+describe(`convolutions and dense layers, seed ${seed} (GRAFT_TEST_SEED repeats it)`, () => {
+  let opened: Awaited<ReturnType<typeof openFamilies>>;
+  before(async () => {
+    opened = await openFamilies();
+  });
+  after(() => opened.close());
+  for (const op of CASES) {
+    test(op.name, async (t) => {
+      if (opened.skipped) t.diagnostic(opened.skipped);
+      for (const { family, engine } of opened.families) {
+        await checkOp(engine, { ...op, name: `${family}: ${op.name} ${JSON.stringify(op.inputs)}` }, random);
+      }
+    });
+  }
+});
