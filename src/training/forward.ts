@@ -48,6 +48,8 @@ export function buildForward(
 
 class ForwardBuilder {
   private readonly values: Map<string, Tensor>;
+  /** Layers whose work a fused kernel of an earlier layer does: no value of their own. */
+  private readonly swallowed = new Set<string>();
   private readonly consumers = new Map<string, Layer[]>();
   private readonly position: Map<string, number>;
 
@@ -72,7 +74,7 @@ class ForwardBuilder {
   build(): Map<string, Tensor> {
     const planned = new Set(this.options.layers.map((layer) => layer.name));
     for (const layer of this.options.layers) {
-      if (this.values.has(layer.name)) continue;
+      if (this.values.has(layer.name) || this.swallowed.has(layer.name)) continue;
       this.layer(layer, planned);
     }
     return this.values;
@@ -222,6 +224,7 @@ class ForwardBuilder {
       weight = b.persistent(this.device.derived(`${layer.weight} * ${next.name}`, () => folded.weight));
       bias = b.persistent(this.device.derived(`${layer.weight} + ${next.name}`, () => folded.bias));
       last = next;
+      this.swallowed.add(next.name);
     } else {
       weight = this.parameter(layer, layer.weight);
       bias = this.optional(layer, layer.bias);
@@ -235,6 +238,7 @@ class ForwardBuilder {
       if (other) {
         residual = other;
         last = sum;
+        this.swallowed.add(sum.name);
       }
     }
     const fused = this.fusedActivation(last, planned);

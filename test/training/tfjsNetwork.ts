@@ -1,5 +1,6 @@
 import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
+import { gradientsRegistered } from './tfjsGradients.js';
 import type { Layer, Network, Weights } from '../../src/models/network.js';
 
 /** A network evaluated by tfjs's CPU backend (NHWC): an oracle for values and gradients that is not ours. */
@@ -29,13 +30,14 @@ function isDepthwise(layer: Layer, weights: Weights): boolean {
 }
 
 /** Mean cross-entropy of `labels` and its gradients. `x` is N, C, H, W. Batch norms use the batch's statistics. */
-export function tfjsStep(
+export async function tfjsStep(
   network: Network,
   weights: Weights,
   x: Float32Array,
   shape: readonly [number, number, number, number],
   labels: readonly number[],
-): TfjsResult {
+): Promise<TfjsResult> {
+  await gradientsRegistered;
   let result: TfjsResult | null = null;
   tf.tidy(() => {
     const depthwise = new Set(
@@ -58,7 +60,8 @@ export function tfjsStep(
     let logits: tf.Tensor | null = null;
     const loss = (...variables: tf.Tensor[]): tf.Scalar => {
       const byName = new Map(trainable.map((name, index) => [name, variables[index] as tf.Tensor]));
-      logits = forward(network, byName, input);
+      // Kept: the gradient's own scope would free it.
+      logits = tf.keep(forward(network, byName, input));
       const classes = logits.shape[1] as number;
       const target = tf.oneHot(tf.tensor1d(labels as number[], 'int32'), classes);
       const logProbabilities = tf.logSoftmax(logits);

@@ -174,6 +174,6 @@ describe('training', () => {
     await assert.rejects(run({ learningRate: -1 }), code('INVALID_OPTIONS'));
     await assert.rejects(run({ epochs: 1.5 }), /epochs is 1.5/);
     await assert.rejects(run({ nesterov: true }), /nesterov needs/);
-    await assert.rejects(run({ optimizer: 'sgd', learningRate: 100, momentum: 0.99, epochs: 200 }), code('DIVERGED'));
+    await assert.rejects(run({ optimizer: 'sgd', learningRate: 1e30, epochs: 20 }), code('DIVERGED'));
   });
 });
