@@ -1,7 +1,7 @@
 import type { Engine } from '../kernels/engine.js';
 import type { Network, Weights } from '../models/network.js';
 import { TrainingError } from './errors.js';
-import { inferenceBatchSize, InferencePlan } from './inference.js';
+import { InferencePlan, inferenceBatchSize } from './inference.js';
 import { EvaluationTally } from './metrics.js';
 import { ProgressMeter } from './progress.js';
 import type { EvaluationResult, PictureSource, ProgressEvent, Sample } from './types.js';

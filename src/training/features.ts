@@ -1,7 +1,7 @@
 import type { Engine } from '../kernels/engine.js';
 import { elementCount, type Shape } from '../kernels/tensor.js';
 import type { Network, Weights } from '../models/network.js';
-import { inferenceBatchSize, InferencePlan, inputLayer } from './inference.js';
+import { InferencePlan, inferenceBatchSize, inputLayer } from './inference.js';
 import type { Partition } from './partition.js';
 import type { PictureSource } from './types.js';
 

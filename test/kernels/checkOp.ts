@@ -24,7 +24,13 @@ export interface OpCase {
 /** Elements of each gradient that are compared with central differences. */
 const SAMPLED = 24;
 
-function assertClose(actual: ArrayLike<number>, expected: ArrayLike<number>, what: string, tolerance: number): void {
+/** Every element within `tolerance` of the largest expected magnitude (at least 1); NaN fails. */
+export function assertClose(
+  actual: ArrayLike<number>,
+  expected: ArrayLike<number>,
+  what: string,
+  tolerance: number,
+): void {
   assert.equal(actual.length, expected.length, `${what}: length`);
   let largest = 1;
   for (let i = 0; i < expected.length; i++) largest = Math.max(largest, Math.abs(expected[i] as number));

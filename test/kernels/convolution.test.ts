@@ -240,6 +240,13 @@ const CASES: OpCase[] = [
   }),
   convolutionCase({ name: 'depthwise 1x1', x: [1, 6, 5, 3], outChannels: 6, kernel: [1, 1], groups: 6 }),
   convolutionCase({
+    name: 'many pixels: gradients of weights in parts',
+    x: [2, 3, 25, 21],
+    outChannels: 4,
+    kernel: [3, 3],
+    padding: [1, 1, 1, 1],
+  }),
+  convolutionCase({
     name: 'random',
     x: [between(1, 3), between(2, 20), between(6, 14), between(6, 14)],
     outChannels: between(1, 40),

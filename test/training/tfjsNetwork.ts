@@ -1,7 +1,7 @@
 import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
-import { gradientsRegistered } from './tfjsGradients.js';
 import type { Layer, Network, Weights } from '../../src/models/network.js';
+import { gradientsRegistered } from './tfjsGradients.js';
 
 /** A network evaluated by tfjs's CPU backend (NHWC): an oracle for values and gradients that is not ours. */
 export interface TfjsResult {

@@ -42,13 +42,18 @@ describe('training', () => {
   async function run(
     given: Partial<TrainingOptions>,
     trained = network,
-    extra: { signal?: AbortSignal; onProgress?: (event: ProgressEvent) => void; validation?: typeof validation } = {},
+    extra: {
+      signal?: AbortSignal;
+      onProgress?: (event: ProgressEvent) => void;
+      validation?: typeof validation;
+      weights?: Weights;
+    } = {},
   ) {
     const events: ProgressEvent[] = [];
     const result = await trainNetwork({
       engine,
       network: trained,
-      weights,
+      weights: extra.weights ?? weights,
       train,
       validation: extra.validation ?? validation,
       pictures: pictures.source,
@@ -174,6 +179,12 @@ describe('training', () => {
     await assert.rejects(run({ learningRate: -1 }), code('INVALID_OPTIONS'));
     await assert.rejects(run({ epochs: 1.5 }), /epochs is 1.5/);
     await assert.rejects(run({ nesterov: true }), /nesterov needs/);
-    await assert.rejects(run({ optimizer: 'sgd', learningRate: 1e30, epochs: 20 }), code('DIVERGED'));
+    const fc = weights.get('fc.weight');
+    assert.ok(fc);
+    const huge = new Map(weights).set('fc.weight', {
+      shape: fc.shape,
+      data: fc.data.map(() => 3e38 * (random() - 0.5)),
+    });
+    await assert.rejects(run({}, network, { weights: huge }), code('DIVERGED'));
   });
 });

@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import type { Engine } from '../../src/kernels/engine.js';
+import { EngineError } from '../../src/kernels/errors.js';
+import { dropout } from '../../src/kernels/ops/dropout/dropout.js';
+import { PlanBuilder } from '../../src/kernels/plan.js';
+import { openEngine, releaseGpu } from '../../src/runtime/gpu.js';
+import { freshSeed } from '../training/fixtures.js';
+
+const seed = freshSeed();
+const SHAPE = [3, 7, 11, 13] as const;
+const COUNT = SHAPE.reduce((product, size) => product * size, 1);
+
+describe(`dropout, seed ${seed} (GRAFT_TEST_SEED repeats it)`, () => {
+  let engine: Engine;
+  before(async () => {
+    engine = await openEngine();
+  });
+  after(() => {
+    engine.destroy();
+    releaseGpu();
+  });
+
+  async function run(rate: number, key: readonly number[], operation = 0) {
+    const b = new PlanBuilder(engine);
+    const x = b.input('x', SHAPE, { requiresGradient: true });
+    const step = b.input('step', [4], { dtype: 'u32', layout: 'dense' });
+    const y = dropout(b, x, rate, step, operation);
+    const upstream = b.input('upstream', SHAPE);
+    const dx = b.backward(y, upstream).get(x);
+    assert.ok(dx);
+    b.output('y', y);
+    b.output('dx', dx);
+    const plan = await b.compile({ poison: true });
+    const values = { x: new Float32Array(COUNT).fill(1), upstream: new Float32Array(COUNT).fill(2) };
+    const outputs = await plan.run({ ...values, step: Uint32Array.from(key) })();
+    plan.dispose();
+    return { y: outputs.y as Float32Array, dx: outputs.dx as Float32Array };
+  }
+
+  for (const rate of [0.1, 0.5, 0.8]) {
+    test(`rate ${rate} drops that share and scales the rest, the same in the backward pass`, async () => {
+      const { y, dx } = await run(rate, [seed, 3, 0, 0]);
+      const kept = Math.fround(1 / (1 - rate));
+      let dropped = 0;
+      y.forEach((value, i) => {
+        if (value === 0) dropped++;
+        else assert.ok(Math.abs(value - kept) < 1e-6 * kept, `${value}`);
+        assert.ok(Math.abs((dx[i] as number) - 2 * value) < 1e-5, 'the gradient has another mask');
+      });
+      // Five standard deviations of the binomial distribution.
+      const slack = 5 * Math.sqrt(COUNT * rate * (1 - rate));
+      assert.ok(Math.abs(dropped - COUNT * rate) < slack, `${dropped} of ${COUNT} dropped`);
+    });
+  }
+
+  test('the mask depends on seed, step and operation, and on nothing else', async () => {
+    const first = await run(0.5, [seed, 3, 0, 0]);
+    assert.deepEqual(await run(0.5, [seed, 3, 0, 0]), first);
+    for (const other of [
+      await run(0.5, [seed + 1, 3, 0, 0]),
+      await run(0.5, [seed, 4, 0, 0]),
+      await run(0.5, [seed, 3, 0, 0], 1),
+    ]) {
+      const equal = other.y.filter((value, i) => value === first.y[i]).length;
+      assert.ok(Math.abs(equal - COUNT / 2) < 5 * Math.sqrt(COUNT / 4), `${equal} of ${COUNT} equal`);
+    }
+  });
+
+  test('rates that are none are refused', async () => {
+    for (const rate of [1, -0.1, Number.NaN]) await assert.rejects(run(rate, [0, 0, 0, 0]), EngineError);
+  });
+});
