@@ -1,6 +1,6 @@
 import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
-import type { Layer, Network, Weights } from '../../src/models/network.js';
+import type { ActivationLayer, Layer, Network, Weights } from '../../src/models/network.js';
 import { gradientsRegistered } from './tfjsGradients.js';
 
 /** A network evaluated by tfjs's CPU backend (NHWC): an oracle for values and gradients that is not ours. */
@@ -29,13 +29,20 @@ function isDepthwise(layer: Layer, weights: Weights): boolean {
   return layer.kind === 'conv2d' && layer.groups > 1 && weights.get(layer.weight)?.shape[1] === 1;
 }
 
-/** Mean cross-entropy of `labels` and its gradients. `x` is N, C, H, W. Batch norms use the batch's statistics. */
+/**
+ * Mean cross-entropy of `labels` and its gradients. `x` is N, C, H, W. Batch norms use the batch's statistics.
+ *
+ * `activations` are the other engine's outputs of activation layers, N, C, H, W. Of a million units one or two lie within
+ * rounding of a corner of ReLU, where the two engines may take different, equally valid subgradients; so the gradient passes
+ * where the other engine lets it pass, after a check that the two disagree within `CORNER` of a corner only.
+ */
 export async function tfjsStep(
   network: Network,
   weights: Weights,
   x: Float32Array,
   shape: readonly [number, number, number, number],
   labels: readonly number[],
+  activations: ReadonlyMap<string, Float32Array>,
 ): Promise<TfjsResult> {
   await gradientsRegistered;
   let result: TfjsResult | null = null;
@@ -61,7 +68,7 @@ export async function tfjsStep(
     const loss = (...variables: tf.Tensor[]): tf.Scalar => {
       const byName = new Map(trainable.map((name, index) => [name, variables[index] as tf.Tensor]));
       // Kept: the gradient's own scope would free it.
-      logits = tf.keep(forward(network, byName, input));
+      logits = tf.keep(forward(network, byName, input, activations));
       const classes = logits.shape[1] as number;
       const target = tf.oneHot(tf.tensor1d(labels as number[], 'int32'), classes);
       const logProbabilities = tf.logSoftmax(logits);
@@ -80,12 +87,41 @@ export async function tfjsStep(
   return result as unknown as TfjsResult;
 }
 
-function forward(network: Network, weights: ReadonlyMap<string, tf.Tensor>, input: tf.Tensor4D): tf.Tensor2D {
+const CORNER = 1e-4;
+
+function activate(layer: ActivationLayer, x: tf.Tensor4D, other: Float32Array): tf.Tensor {
+  const [batch, height, width, channels] = x.shape;
+  const values = tf.transpose(tf.tensor4d(other, [batch, channels, height, width]), [0, 2, 3, 1]);
+  const upper = layer.activation === 'relu6' ? 6 : Number.MAX_VALUE;
+  const between = (tensor: tf.Tensor) => tf.logicalAnd(tf.greater(tensor, 0), tf.less(tensor, upper));
+  const passes = between(values);
+  const nearCorner = tf.logicalOr(tf.less(tf.abs(x), CORNER), tf.less(tf.abs(tf.sub(x, upper)), CORNER));
+  const disagrees = tf.logicalAnd(tf.notEqual(passes, between(x)), tf.logicalNot(nearCorner));
+  if (tf.any(disagrees).dataSync()[0]) throw new Error(`${layer.name}: the engines disagree away from the corners`);
+  const clipped = tf.customGrad((given, save) => {
+    (save as tf.GradSaveFunc)([passes]);
+    return {
+      value: tf.clipByValue(given as tf.Tensor, 0, upper),
+      gradFunc: (dy: tf.Tensor, [saved]: tf.Tensor[]) => tf.mul(dy, tf.cast(saved as tf.Tensor, 'float32')),
+    };
+  });
+  return clipped(x);
+}
+
+function forward(
+  network: Network,
+  weights: ReadonlyMap<string, tf.Tensor>,
+  input: tf.Tensor4D,
+  activations: ReadonlyMap<string, Float32Array>,
+): tf.Tensor2D {
   const values = new Map<string, tf.Tensor>();
   let last: tf.Tensor = input;
   for (const layer of network.layers) {
     const inputs = layer.inputs.map((name) => values.get(name) as tf.Tensor);
-    last = layer.kind === 'input' ? input : apply(layer, inputs, weights);
+    if (layer.kind === 'input') last = input;
+    else if (layer.kind === 'activation') {
+      last = activate(layer, inputs[0] as tf.Tensor4D, activations.get(layer.name) as Float32Array);
+    } else last = apply(layer, inputs, weights);
     values.set(layer.name, last);
   }
   return (last.rank === 4 ? tf.reshape(last, [last.shape[0] as number, -1]) : last) as tf.Tensor2D;
@@ -123,8 +159,6 @@ function apply(layer: Layer, inputs: readonly tf.Tensor[], weights: ReadonlyMap<
       const scaled = tf.mul(normalised, weight(layer.weight) as tf.Tensor);
       return tf.add(scaled, weight(layer.bias) as tf.Tensor);
     }
-    case 'activation':
-      return layer.activation === 'relu' ? tf.relu(x) : tf.clipByValue(x, 0, 6);
     case 'maxPool': {
       const { top, left, bottom, right } = layer.padding;
       const padded = tf.pad(
