@@ -35,8 +35,8 @@ export interface TrainingResult {
   readonly cancelled: boolean;
 }
 
-/** Pictures between two looks of validation at the GPU; padding fills the last batch. */
-const EVAL_BATCH = 32;
+/** Most pictures between two looks of validation at the GPU; padding fills the last batch. */
+const MAX_EVAL_BATCH = 32;
 
 /**
  * Trains the layers of a network whose learning-rate factor is not 0. The same request gives the same bits on the same
@@ -104,11 +104,16 @@ class Training {
     return Math.min(this.request.options.batchSize, this.request.train.length);
   }
 
+  /** No more pictures than a training step has: what the device can hold of a whole network is limited. */
+  private get evalBatchSize(): number {
+    return Math.min(MAX_EVAL_BATCH, this.batchSize);
+  }
+
   async run(): Promise<TrainingResult> {
     const { train, validation, options, onProgress } = this.request;
     const rest = train.length % this.batchSize;
     const sizes = rest === 0 ? [this.batchSize] : [this.batchSize, rest];
-    await this.head.compile(sizes, validation.length > 0 ? EVAL_BATCH : null);
+    await this.head.compile(sizes, validation.length > 0 ? this.evalBatchSize : null);
     const featuresStarted = performance.now();
     if (this.source.shapes !== null && options.cacheFeatures) {
       await onProgress({ type: 'phase', phase: 'features' });
@@ -238,12 +243,13 @@ class Training {
     const { validation } = this.request;
     let lossSum = 0;
     let correct = 0;
-    for (let start = 0; start < validation.length; start += EVAL_BATCH) {
-      const batch = validation.slice(start, start + EVAL_BATCH);
-      const labels = new Uint32Array(EVAL_BATCH).fill(IGNORED_LABEL);
+    const size = this.evalBatchSize;
+    for (let start = 0; start < validation.length; start += size) {
+      const batch = validation.slice(start, start + size);
+      const labels = new Uint32Array(size).fill(IGNORED_LABEL);
       labels.set(batch.map(({ label }) => label));
       const first = (batch[0] as Sample).hash;
-      const hashes = Array.from({ length: EVAL_BATCH }, (_, index) => batch[index]?.hash ?? first);
+      const hashes = Array.from({ length: size }, (_, index) => batch[index]?.hash ?? first);
       const result = await this.head.evaluateBatch(await this.source.load(hashes), labels)();
       lossSum += result.lossSum;
       correct += result.correct;
