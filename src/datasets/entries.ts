@@ -4,7 +4,10 @@ import { DatasetError } from './errors.js';
 export interface ArchiveFile {
   /** Relative, parts separated by `/`, NFC, without `.`, `..`, empty parts and control characters. */
   readonly path: string;
-  /** The content; call it before asking for the next entry. Throws `DatasetError`: DAMAGED_ARCHIVE, LIMIT_EXCEEDED. */
+  /**
+   * The content; call it before asking for the next entry. Throws `DatasetError`: UNREADABLE_FILE concerns this file only;
+   * after DAMAGED_ARCHIVE and LIMIT_EXCEEDED nothing more can be read.
+   */
   read(): Promise<Uint8Array>;
 }
 

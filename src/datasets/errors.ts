@@ -8,10 +8,10 @@ export type DatasetErrorCode =
   /** No picture in any class folder. */
   | 'NO_PICTURES'
   | 'INVALID_OPTIONS'
+  /** One file of an archive or folder that cannot be read; the others can. */
+  | 'UNREADABLE_FILE'
   /** One picture that cannot be decoded. */
-  | 'UNREADABLE_PICTURE'
-  /** The thread that decodes ended by itself, or the pool is closed. */
-  | 'DECODER_FAILED';
+  | 'UNREADABLE_PICTURE';
 
 /** What is wrong with an archive, a picture or a wish, for people; `code` for programs. */
 export class DatasetError extends Error {

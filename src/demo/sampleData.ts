@@ -11,7 +11,7 @@ const PICTURE_SIZE = 224;
 
 /** How many of a class's emoji go where; the rest is for training. */
 const VALIDATION_EMOJI = 4;
-const TEST_EMOJI = 10;
+const TEST_EMOJI = 12;
 
 export interface SamplePicture {
   /** Below the folder of the data set, with slashes: `train/animals/noto-fox.png`. */

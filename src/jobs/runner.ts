@@ -1,10 +1,10 @@
 import type { Logger } from 'pino';
-import type { ProgressEvent, TrainingOptions } from '../training/types.js';
 import type { Database, Queries } from '../store/database.js';
 import { samplesOf } from '../store/datasets.js';
 import { insertRevision, wholeRevisionsById } from '../store/networks.js';
 import { appendEvent, type RunChange, runsById } from '../store/runs.js';
 import type { RevisionRow, RunRow, RunState } from '../store/schema.js';
+import type { ProgressEvent, TrainingOptions } from '../training/types.js';
 import { Bell, type RunEvents } from './events.js';
 import { JobError, TRANSIENT_FAILURES, type TrainJob, type TrainOutcome } from './protocol.js';
 import {

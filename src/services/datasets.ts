@@ -1,3 +1,5 @@
+import { openArchive } from '../datasets/archive.js';
+import { ingest } from '../datasets/ingest.js';
 import {
   classesOfDatasets,
   datasetsById,
@@ -17,7 +19,9 @@ import {
   type Services,
 } from './api.js';
 import type { Context } from './context.js';
-import { badInput, notFound } from './inputs.js';
+import { resolveImportFolder } from './importFolder.js';
+import { badInput, checkName, checkSeed, notFound } from './inputs.js';
+import { requireUploads } from './modelFiles.js';
 
 type DatasetServices = Pick<
   Services,
@@ -27,9 +31,14 @@ type DatasetServices = Pick<
 export function datasetServices(context: Context): DatasetServices {
   const { queries, database } = context;
   return {
-    async createDataset(_input: CreateDatasetInput) {
-      const dataset = { name: '', classes: [], warnings: [], skipped: [], pictures: [] };
-      return toDataset(await database.transaction((transaction) => insertDataset(transaction, dataset)));
+    async createDataset(input) {
+      const name = checkName(input.name);
+      const seed = checkSeed(input.seed ?? 1);
+      const path = await sourcePath(context, input);
+      const { validationShare, testShare } = input;
+      const options = { seed, validationShare, testShare, signal: context.closing };
+      const found = await ingest(openArchive(path), options, (bytes) => context.blobs.put(bytes));
+      return toDataset(await database.transaction((transaction) => insertDataset(transaction, { name, ...found })));
     },
 
     async datasets(page) {
@@ -66,6 +75,16 @@ export function datasetServices(context: Context): DatasetServices {
       });
     },
   };
+}
+
+/** The archive or folder that a data set is to be made of. */
+async function sourcePath(context: Context, { uploadId, folder }: CreateDatasetInput): Promise<string> {
+  if ((uploadId === undefined) === (folder === undefined)) {
+    throw badInput('A data set is made of either an uploaded archive (uploadId) or a folder of the server (folder).');
+  }
+  if (folder !== undefined) return resolveImportFolder(context.config.importRoot, folder);
+  const [upload] = await requireUploads(context, [uploadId as string]);
+  return context.blobs.path((upload as { hash: string }).hash);
 }
 
 export async function requireDataset({ queries }: Context, id: string): Promise<DatasetRow> {

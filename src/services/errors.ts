@@ -1,3 +1,4 @@
+import { DatasetError, type DatasetErrorCode } from '../datasets/errors.js';
 import { UnknownRunError } from '../jobs/events.js';
 import { JobError } from '../jobs/protocol.js';
 import { ModelError, type ModelErrorCode } from '../models/errors.js';
@@ -13,6 +14,16 @@ const MODEL_CODES: Readonly<Record<ModelErrorCode, ServiceErrorCode>> = {
   INVALID_FILE: 'UNSUPPORTED_FILE',
   UNSUPPORTED: 'UNSUPPORTED_FILE',
   UNKNOWN_FORMAT: 'UNSUPPORTED_FILE',
+};
+
+const DATASET_CODES: Readonly<Record<DatasetErrorCode, ServiceErrorCode>> = {
+  UNSUPPORTED_ARCHIVE: 'UNSUPPORTED_FILE',
+  DAMAGED_ARCHIVE: 'UNSUPPORTED_FILE',
+  LIMIT_EXCEEDED: 'LIMIT_EXCEEDED',
+  NO_PICTURES: 'BAD_USER_INPUT',
+  INVALID_OPTIONS: 'BAD_USER_INPUT',
+  UNREADABLE_FILE: 'UNSUPPORTED_FILE',
+  UNREADABLE_PICTURE: 'UNSUPPORTED_FILE',
 };
 
 const STORE_CODES: Readonly<Partial<Record<StoreErrorCode, ServiceErrorCode>>> = {
@@ -36,6 +47,8 @@ const JOB_CODES: Readonly<Record<string, ServiceErrorCode>> = {
 /** The ServiceError that a client may see; an error that nobody expected stays what it is. */
 export function toServiceError(error: unknown): unknown {
   if (error instanceof ModelError) return new ServiceError(MODEL_CODES[error.code], error.message, { cause: error });
+  if (error instanceof DatasetError)
+    return new ServiceError(DATASET_CODES[error.code], error.message, { cause: error });
   if (error instanceof TrainingError) return new ServiceError('BAD_USER_INPUT', error.message, { cause: error });
   if (error instanceof UnknownRunError) return new ServiceError('NOT_FOUND', error.message, { cause: error });
   if (error instanceof JobError) {

@@ -3,7 +3,7 @@ import type { Model } from '../models/graph.js';
 import type { Network, Preprocessing, Weights } from '../models/network.js';
 import { networkFromJson, networkToJson } from '../models/networkJson.js';
 import type { BlobStore } from '../store/blobs.js';
-import { networksById, type NewRevision, type RevisionHead, wholeRevisionsById } from '../store/networks.js';
+import { type NewRevision, networksById, type RevisionHead, wholeRevisionsById } from '../store/networks.js';
 import type { NetworkRow, RevisionRow } from '../store/schema.js';
 import type { RevisionRecord } from './api.js';
 import type { Context } from './context.js';

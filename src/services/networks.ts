@@ -1,5 +1,5 @@
-import { replaceHead } from '../models/head.js';
 import { importModel } from '../models/detect.js';
+import { replaceHead } from '../models/head.js';
 import type { Network } from '../models/network.js';
 import { networkFromJson } from '../models/networkJson.js';
 import { type LayerSelector, selectLayers } from '../models/selection.js';

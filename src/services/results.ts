@@ -1,5 +1,5 @@
-import { writeModel } from '../models/formats/safetensors.js';
 import type { Job, ResultOf } from '../jobs/protocol.js';
+import { writeModel } from '../models/formats/safetensors.js';
 import { samplesOf } from '../store/datasets.js';
 import { exportOf, insertEvaluation, insertExport, pageEvaluations } from '../store/networks.js';
 import type { EvaluationRow, ExportRow, RevisionRow } from '../store/schema.js';

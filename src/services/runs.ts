@@ -1,11 +1,11 @@
 import { countQueued, enqueue } from '../jobs/queue.js';
 import { networkFromJson } from '../models/networkJson.js';
-import { checkTrainingOptions } from '../training/options.js';
-import { trainedWeights } from '../training/partition.js';
-import { DEFAULT_TRAINING_OPTIONS, type ProgressEvent, type TrainingOptions } from '../training/types.js';
 import { classesOfDatasets } from '../store/datasets.js';
 import { appendEvent, eventsAfter, eventsOfRuns, insertRun, pageRuns, runsById } from '../store/runs.js';
 import type { RevisionRow, RunEventRow, RunRow } from '../store/schema.js';
+import { checkTrainingOptions } from '../training/options.js';
+import { trainedWeights } from '../training/partition.js';
+import { DEFAULT_TRAINING_OPTIONS, type ProgressEvent, type TrainingOptions } from '../training/types.js';
 import { type Page, type RunEvent, type RunRecord, ServiceError, type Services, type TrainInput } from './api.js';
 import type { Context } from './context.js';
 import { checkSameClasses, requireDataset } from './datasets.js';

@@ -1,0 +1,76 @@
+import sharp, { type Sharp } from 'sharp';
+import type { Preprocessing } from '../models/network.js';
+import { DatasetError } from './errors.js';
+import { PICTURE_FORMATS, pictureFormat } from './pictureFormat.js';
+
+/** A picture with more is refused: decoded, it would take three bytes for each. */
+const MAX_PIXELS = 100_000_000;
+
+export interface PictureSize {
+  /** Pixels, upright. */
+  readonly width: number;
+  readonly height: number;
+}
+
+/**
+ * Decodes the whole picture, so that whatever passes here can be loaded later, and returns its size. Throws UNREADABLE_PICTURE
+ * with the reason, not naming the picture.
+ */
+export async function inspectPicture(bytes: Uint8Array): Promise<PictureSize> {
+  const { image, size } = await openPicture(bytes);
+  // One pixel is enough for every byte to be read.
+  await readable(image.resize(1, 1, { fit: 'fill', kernel: 'nearest' }).raw().toBuffer());
+  return size;
+}
+
+/**
+ * The picture as the network wants it: height x width x 3 bytes, RGB. Turned upright by its EXIF orientation, the first frame
+ * of an animation, transparency over white, every colour space as sRGB, 8 bits. Throws UNREADABLE_PICTURE.
+ */
+export async function decodePicture(bytes: Uint8Array, preprocessing: Preprocessing): Promise<Uint8Array> {
+  const { width, height, interpolation } = preprocessing;
+  const { image, size } = await openPicture(bytes);
+  const cut = central(size, preprocessing);
+  // libvips' `linear` is a triangle as wide as the scale asks for: PIL's BILINEAR, torchvision's antialiased bilinear.
+  // `cubic` is Catmull-Rom, as PIL's BICUBIC.
+  const kernel = interpolation === 'bilinear' ? 'linear' : 'cubic';
+  const { data, info } = await readable(
+    image
+      .extract(cut)
+      .resize(width, height, { fit: 'fill', kernel, fastShrinkOnLoad: false })
+      .raw()
+      .toBuffer({ resolveWithObject: true }),
+  );
+  if (info.channels !== 3 || data.length !== width * height * 3) {
+    throw new DatasetError('UNREADABLE_PICTURE', `it decodes to ${info.channels} channels instead of 3`);
+  }
+  return data;
+}
+
+/** The part of the picture that the network sees. */
+function central(size: PictureSize, { fit, cropFraction }: Preprocessing) {
+  const margin = (side: number) => (fit === 'centerCrop' ? Math.trunc((side - side * cropFraction) / 2) : 0);
+  const left = margin(size.width);
+  const top = margin(size.height);
+  return { left, top, width: size.width - 2 * left, height: size.height - 2 * top };
+}
+
+async function openPicture(bytes: Uint8Array): Promise<{ image: Sharp; size: PictureSize }> {
+  const format = pictureFormat(bytes);
+  if (format === null) {
+    throw new DatasetError('UNREADABLE_PICTURE', `it is not a picture in the format ${PICTURE_FORMATS}`);
+  }
+  const image = sharp(bytes, { limitInputPixels: MAX_PIXELS, failOn: 'error', autoOrient: true });
+  const { autoOrient } = await readable(image.metadata());
+  const upright = image.flatten({ background: '#ffffff' }).toColourspace('srgb');
+  return { image: upright, size: { width: autoOrient.width, height: autoOrient.height } };
+}
+
+async function readable<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (cause) {
+    const reason = (cause as Error).message.split('\n')[0] ?? '';
+    throw new DatasetError('UNREADABLE_PICTURE', `it cannot be decoded: ${reason}`, { cause });
+  }
+}

@@ -1,0 +1,135 @@
+import { DecodingPictureSource } from '../datasets/pictureSource.js';
+import type { Engine } from '../kernels/engine.js';
+import { readSafetensors, writeSafetensors } from '../models/formats/safetensors.js';
+import type { Network, Preprocessing, Weights } from '../models/network.js';
+import { networkFromJson } from '../models/networkJson.js';
+import { openEngine, releaseGpu } from '../runtime/gpu.js';
+import { BlobStore } from '../store/blobs.js';
+import { evaluatePlan } from '../training/evaluate.js';
+import { inferenceBatchSize } from '../training/inference.js';
+import { predictPictures } from '../training/predict.js';
+import { trainNetwork } from '../training/trainer.js';
+import type { EvaluationResult, PictureSource } from '../training/types.js';
+import { PlanCache } from './planCache.js';
+import type {
+  DeviceInfo,
+  EvaluateJob,
+  Executor,
+  Job,
+  JobContext,
+  JobResult,
+  ModelReference,
+  OpenExecutor,
+  PredictJob,
+  PredictOutcome,
+  TrainJob,
+  TrainOutcome,
+} from './protocol.js';
+import { ProgressThrottle } from './throttle.js';
+
+/** Runs jobs on the GPU of this process, over the blobs that the server shares. */
+export const openExecutor: OpenExecutor = async (settings) =>
+  new GpuExecutor(await openEngine(), await BlobStore.open(settings.blobs));
+
+class GpuExecutor implements Executor {
+  readonly device: DeviceInfo;
+  readonly lost: Promise<Error>;
+  private readonly plans: PlanCache;
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly blobs: BlobStore,
+  ) {
+    const { vendor, architecture, description, isSoftware, features } = engine.adapter;
+    this.device = { vendor, architecture, description, isSoftware, kernelFamily: engine.kernelFamily, features };
+    this.lost = engine.lost;
+    this.plans = new PlanCache(engine);
+  }
+
+  run(job: Job, context: JobContext): Promise<JobResult> {
+    switch (job.kind) {
+      case 'train':
+        return this.train(job, context);
+      case 'evaluate':
+        return this.evaluate(job, context);
+      case 'predict':
+        return this.predict(job, context);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.plans.clear();
+    this.engine.destroy();
+    releaseGpu();
+  }
+
+  private async train(job: TrainJob, context: JobContext): Promise<TrainOutcome> {
+    const { network, weights } = await this.load(job.model);
+    const throttle = new ProgressThrottle();
+    const { best, last, ...rest } = await trainNetwork({
+      engine: this.engine,
+      network,
+      weights,
+      train: job.train,
+      validation: job.validation,
+      pictures: this.pictures(network.preprocessing),
+      options: job.options,
+      signal: context.signal,
+      onProgress: (event) => (throttle.accepts(event) ? context.onProgress(event) : undefined),
+    });
+    const lastWeights = await this.store(last);
+    const bestWeights = best === last ? lastWeights : await this.store(best);
+    return { ...rest, bestWeights, lastWeights };
+  }
+
+  private async evaluate(job: EvaluateJob, { signal }: JobContext): Promise<EvaluationResult> {
+    const { network } = parse(job.model);
+    const plan = await this.plan(job.model, inferenceBatchSize(this.engine));
+    const pictures = this.pictures(network.preprocessing);
+    return evaluatePlan(plan, { samples: job.samples, pictures, classes: job.classes, signal });
+  }
+
+  /** Each picture by itself may turn out not to be one; the others are predicted all the same. */
+  private async predict(job: PredictJob, { signal }: JobContext): Promise<PredictOutcome[]> {
+    const { network } = parse(job.model);
+    const batchSize = job.hashes.length === 1 ? 1 : inferenceBatchSize(this.engine);
+    const plan = await this.plan(job.model, batchSize);
+    const source = this.pictures(network.preprocessing);
+    const outcomes: PredictOutcome[] = [];
+    for (let start = 0; start < job.hashes.length; start += batchSize) {
+      signal.throwIfAborted();
+      const loaded = await Promise.allSettled(
+        job.hashes.slice(start, start + batchSize).map((hash) => source.load([hash])),
+      );
+      const good = loaded.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+      const request = { pictures: Buffer.concat(good), count: good.length, topK: job.topK };
+      const classes = network.classes ?? [];
+      const predictions = good.length > 0 ? await predictPictures(plan, { ...request, classes }) : [];
+      for (const result of loaded) {
+        if (result.status === 'fulfilled') outcomes.push({ predictions: predictions.shift() ?? [], error: null });
+        else outcomes.push({ predictions: [], error: (result.reason as Error).message });
+      }
+    }
+    return outcomes;
+  }
+
+  private plan(model: ModelReference, batchSize: number) {
+    return this.plans.get(`${model.weightsHash} ${model.networkJson}`, batchSize, () => this.load(model));
+  }
+
+  private async load(model: ModelReference): Promise<{ network: Network; weights: Weights }> {
+    const { tensors } = readSafetensors(await this.blobs.read(model.weightsHash));
+    return { ...parse(model), weights: tensors };
+  }
+
+  private async store(weights: Weights): Promise<string> {
+    const { hash } = await this.blobs.put(writeSafetensors({ metadata: new Map(), tensors: weights }));
+    return hash;
+  }
+
+  private pictures(preprocessing: Preprocessing): PictureSource {
+    return new DecodingPictureSource({ read: (hash) => this.blobs.read(hash), preprocessing });
+  }
+}
+
+const parse = ({ networkJson }: ModelReference): { network: Network } => ({ network: networkFromJson(networkJson) });
