@@ -31,7 +31,9 @@ export function parseArguments(args: readonly string[], folder: string): DemoArg
   if (data === undefined || flags.help) return { data: null, ...flags };
   const path = resolve(folder, data);
   if (!data || !statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
-    throw new UsageError(`--data ${JSON.stringify(data)}: ${path} is not a folder. Give one with a folder for each class.`);
+    throw new UsageError(
+      `--data ${JSON.stringify(data)}: ${path} is not a folder. Give one with a folder for each class.`,
+    );
   }
   return { data: path, ...flags };
 }

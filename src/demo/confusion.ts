@@ -56,5 +56,8 @@ export function metricLines(classes: readonly ClassMetrics[]): string[] {
     formatPercent(f1),
     formatCount(support),
   ]);
-  return [...table(columns, rows), ...(isAll ? [] : [`... and ${classes.length - shown.length} more with a higher F1`])];
+  return [
+    ...table(columns, rows),
+    ...(isAll ? [] : [`... and ${classes.length - shown.length} more with a higher F1`]),
+  ];
 }
