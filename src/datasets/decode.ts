@@ -49,10 +49,15 @@ export async function decodePicture(bytes: Uint8Array, preprocessing: Preprocess
 
 /** The part of the picture that the network sees. */
 function central(size: PictureSize, { fit, cropFraction }: Preprocessing) {
-  const margin = (side: number) => (fit === 'centerCrop' ? Math.trunc((side - side * cropFraction) / 2) : 0);
-  const left = margin(size.width);
-  const top = margin(size.height);
-  return { left, top, width: size.width - 2 * left, height: size.height - 2 * top };
+  const fraction = fit === 'centerCrop' ? cropFraction : 1;
+  const width = Math.max(1, Math.round(size.width * fraction));
+  const height = Math.max(1, Math.round(size.height * fraction));
+  return {
+    left: Math.floor((size.width - width) / 2),
+    top: Math.floor((size.height - height) / 2),
+    width,
+    height,
+  };
 }
 
 async function openPicture(bytes: Uint8Array): Promise<{ image: Sharp; size: PictureSize }> {

@@ -1,0 +1,148 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { openArchive } from '../../src/datasets/archive.js';
+import { ingest } from '../../src/datasets/ingest.js';
+import { DecodingPictureSource } from '../../src/datasets/pictureSource.js';
+import type { Engine } from '../../src/kernels/engine.js';
+import { importModel } from '../../src/models/detect.js';
+import { replaceHead } from '../../src/models/head.js';
+import type { Preprocessing } from '../../src/models/network.js';
+import { freeze } from '../../src/models/surgery.js';
+import { openEngine, releaseGpu } from '../../src/runtime/gpu.js';
+import { evaluateNetwork } from '../../src/training/evaluate.js';
+import { InferencePlan } from '../../src/training/inference.js';
+import { trainNetwork } from '../../src/training/trainer.js';
+import { DEFAULT_TRAINING_OPTIONS } from '../../src/training/types.js';
+
+// Real weights and pictures that are too large, or not free enough, to come with Graft.
+const SHARED = '../shared';
+const MODEL = join(SHARED, 'weights', 'mobilenet_v2_imagenet.onnx');
+const IMAGENET = join(SHARED, 'data', 'imagenet-sample-40');
+const HYMENOPTERA = join(SHARED, 'data', 'hymenoptera', 'hymenoptera_data');
+const missing = [MODEL, IMAGENET, HYMENOPTERA].filter((path) => !existsSync(path));
+const skip = missing.length > 0 && `${missing.join(', ')} not found`;
+
+/** What the file's publisher says: the central 87.5 %, x / 127.5 - 1. */
+const PREPROCESSING: Partial<Preprocessing> = {
+  fit: 'centerCrop',
+  cropFraction: 0.875,
+  interpolation: 'cubic',
+  channelOrder: 'RGB',
+  scale: 127.5,
+  mean: [1, 1, 1],
+  std: [1, 1, 1],
+};
+
+interface Reference {
+  readonly predictions: readonly {
+    readonly file: string;
+    readonly top5: readonly { readonly index: number; readonly logit: number }[];
+  }[];
+}
+
+describe('the ImageNet MobileNet-v2', { skip }, () => {
+  let engine: Engine;
+  before(async () => {
+    engine = await openEngine();
+  });
+  after(() => {
+    engine.destroy();
+    releaseGpu();
+  });
+  const load = async (preprocessing: Partial<Preprocessing>) =>
+    importModel({ 'model.onnx': await readFile(MODEL) }, { preprocessing });
+
+  test('sees what an independent implementation sees in 40 pictures', async (t) => {
+    const { network, weights } = await load(PREPROCESSING);
+    const { predictions } = JSON.parse(await readFile(join(IMAGENET, 'reference.json'), 'utf8')) as Reference;
+    assert.equal(predictions.length, 40);
+    const pictures = new DecodingPictureSource({
+      read: (file) => readFile(join(IMAGENET, file)),
+      preprocessing: network.preprocessing,
+    });
+    const logits = network.layers.at(-1)?.name as string;
+    const plan = await InferencePlan.compile(engine, network, weights, { batchSize: 8, layers: [logits] });
+    let agreeing = 0;
+    let largest = 0;
+    for (let start = 0; start < predictions.length; start += 8) {
+      const batch = predictions.slice(start, start + 8);
+      const outputs = (await plan.run(await pictures.load(batch.map(({ file }) => file)))())[logits] as Float32Array;
+      batch.forEach(({ file, top5 }, i) => {
+        const row = outputs.subarray(i * 1001, (i + 1) * 1001);
+        if (row.indexOf(Math.max(...row)) === top5[0]?.index) agreeing++;
+        for (const { index, logit } of top5) {
+          const difference = Math.abs((row[index] as number) - logit);
+          largest = Math.max(largest, difference);
+          assert.ok(difference <= 0.1, `${file}: logit ${index} is ${row[index]} instead of ${logit}`);
+        }
+      });
+    }
+    plan.dispose();
+    t.diagnostic(`${agreeing} of 40 agree; largest difference of a logit ${largest.toFixed(4)}`);
+    assert.ok(agreeing >= 39);
+  });
+
+  test('learns ants from bees with a new head on the frozen trunk', async (t) => {
+    const files = new Map<string, string>();
+    for (const entry of await readdir(HYMENOPTERA, { recursive: true, withFileTypes: true })) {
+      if (!entry.isFile()) continue;
+      const path = join(entry.parentPath, entry.name);
+      files.set(
+        createHash('sha256')
+          .update(await readFile(path))
+          .digest('hex'),
+        path,
+      );
+    }
+    const data = await ingest(openArchive(HYMENOPTERA), {}, async () => undefined);
+    assert.deepEqual(data.classes, ['ants', 'bees']);
+    const samples = (split: string) =>
+      data.pictures.filter((p) => p.split === split).map(({ hash, labelIndex }) => ({ hash, label: labelIndex }));
+    // The whole picture, squeezed to 224 x 224.
+    const model = await load({ ...PREPROCESSING, fit: 'stretch', cropFraction: 1 });
+    const grafted = replaceHead(model, { classes: data.classes, keepLayersAfterPooling: false, seed: 1 });
+    const head = grafted.network.layers.filter(({ name }) => name.startsWith('head.')).map(({ name }) => name);
+    const trunk = grafted.network.layers.filter(({ name }) => !head.includes(name)).map(({ name }) => name);
+    const network = freeze(grafted.network, { names: trunk });
+    const { weights } = grafted;
+    const pictures = new DecodingPictureSource({
+      read: (hash) => readFile(files.get(hash) as string),
+      preprocessing: network.preprocessing,
+    });
+    const request = { engine, network, pictures };
+    const before = await evaluateNetwork({
+      ...request,
+      weights,
+      samples: samples('validation'),
+      classes: data.classes,
+    });
+    const trained = await trainNetwork({
+      ...request,
+      weights,
+      train: samples('train'),
+      // Without validation pictures, so that they choose nothing.
+      validation: [],
+      options: { ...DEFAULT_TRAINING_OPTIONS, epochs: 20 },
+      signal: new AbortController().signal,
+      onProgress: () => undefined,
+    });
+    const result = await evaluateNetwork({
+      ...request,
+      weights: trained.last,
+      samples: samples('validation'),
+      classes: data.classes,
+    });
+    t.diagnostic(`validation accuracy ${before.accuracy.toFixed(3)} before, ${result.accuracy.toFixed(3)} after`);
+    assert.equal(result.pictures, 153);
+    assert.ok(result.accuracy >= 0.91);
+    const moved = [...weights.keys()].filter((name) => {
+      const [start, end] = [weights.get(name)?.data, trained.last.get(name)?.data];
+      return start?.some((value, i) => value !== end?.[i]);
+    });
+    assert.deepEqual(moved.sort(), ['head.classifier.bias', 'head.classifier.weight']);
+  });
+});
