@@ -45,7 +45,7 @@ export async function* tarEntries(stream: Readable, isGzipped: boolean, meter: A
 }
 
 async function* oneEntry(entry: Entry, meter: ArchiveMeter): ArchiveEntries {
-  const { name, type, size = 0 } = entry.header;
+  const { name, type, size } = entry.header;
   const { path, refused } = cleanPath(name);
   let wasRead = false;
   if (type !== 'directory' && !isHidden(path)) {

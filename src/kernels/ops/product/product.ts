@@ -117,10 +117,21 @@ export function product(b: PlanBuilder, options: ProductOptions): void {
     (epilogue?.residual ? FLAG_RESIDUAL : 0) |
     (epilogue?.activation ? FLAG_ACTIVATION : 0);
   const uniforms: (number | Float32Uniform)[] = [
-    ...[rows, columns, depth, options.leftStride],
-    ...[quads, rowsPerBlock, rowBlocks, groups],
-    ...[depthPerPart, 1, right.groupOffset, right.stride],
-    ...[right.columnStride ?? 0, flags, upper],
+    rows,
+    columns,
+    depth,
+    options.leftStride,
+    quads,
+    rowsPerBlock,
+    rowBlocks,
+    groups,
+    depthPerPart,
+    1,
+    right.groupOffset,
+    right.stride,
+    right.columnStride ?? 0,
+    flags,
+    upper,
     ...geometryUniforms(geometry),
   ];
   const bindings: Binding[] = [read(left), read(right.tensor), write(result)];
