@@ -36,9 +36,7 @@ async function demonstrate({ data }: DemoArguments, console: Console, signal: Ab
   let server: ServerProcess | null = null;
   let client: GraftClient | null = null;
   try {
-    console.print(
-      'Graft transfer-learns MobileNet-v2: a GraphQL client against a server of its own, every number measured.',
-    );
+    console.print('Graft: transfer learning through GraphQL, on this machine. Every number below is measured here.');
     const pictures = data ?? join(folder, 'pictures');
     await mkdir(pictures, { recursive: true });
     server = ServerProcess.start({ GRAFT_DATA_DIR: join(folder, 'data'), GRAFT_IMPORT_ROOT: pictures });
@@ -72,9 +70,10 @@ async function drawSampleData(console: Console, folder: string): Promise<void> {
   const pictures = await buildSampleData(folder);
   const seconds = ((performance.now() - drawn) / 1000).toFixed(1);
   console.print(
-    `  ${pictures.length} pictures of 224 x 224, drawn in ${seconds} s from emoji on npm. Training and validation: Noto (Apache-2.0),`,
-    '  OpenMoji (CC-BY-SA-4.0) and Fluent (MIT). Test: Twemoji (CC-BY-4.0), and only things of which no designer was',
-    '  seen in training: an accuracy on the test is one on unknown things by an unknown hand.',
+    `  ${pictures.length} pictures of 224 x 224, drawn in ${seconds} s from emoji on npm.`,
+    '  Training and validation: Noto (Apache-2.0), OpenMoji (CC-BY-SA-4.0) and Fluent (MIT).',
+    '  Test: Twemoji (CC-BY-4.0), and only things that are in no training picture.',
+    '  So the accuracy below is one on unknown things by an unknown hand.',
   );
 }
 

@@ -158,6 +158,6 @@ export const PREDICT = operation<
 >(`mutation Predict($input: PredictInput!) { predict(input: $input) { error predictions { label probability } } }`);
 
 export const EXPORT_REVISION = operation<
-  { exportRevision: { filename: string; bytes: number; url: string } },
+  { exportRevision: { bytes: number; url: string } },
   { input: { revisionId: string } }
->(`mutation ExportRevision($input: ExportRevisionInput!) { exportRevision(input: $input) { filename bytes url } }`);
+>(`mutation ExportRevision($input: ExportRevisionInput!) { exportRevision(input: $input) { bytes url } }`);

@@ -22,7 +22,7 @@ export function zooLines(zoo: readonly ZooNetwork[]): string[] {
     `${input.width} x ${input.height}`,
     formatMillions(parameters),
     multiplyAdds === null ? '-' : formatMillions(multiplyAdds),
-    pretrained ? `pretrained, ${license ?? 'licence unknown'}, ${clip(source ?? '', 36)}` : 'random',
+    pretrained ? `pretrained, ${license ?? 'licence unknown'}, ${clip(source ?? '', 32)}` : 'random',
   ]);
   return indent(table(columns, rows));
 }
@@ -40,24 +40,27 @@ export function datasetLines({ classes, warnings }: Dataset): string[] {
   return indent([...lines.slice(0, -1), ...more, lines.at(-1) as string, ...notes]);
 }
 
-export function runLines({ secondsFeatures, secondsTrain, epochs }: Run, pictures: number): string[] {
+/** `pictures`: how many went through the frozen trunk. */
+export function runLines(run: Run & { readonly stepsTaken: number }, pictures: number): string[] {
+  const { secondsFeatures, secondsTrain, epochs, stepsTaken } = run;
   const lines: string[] = [];
-  if (secondsFeatures) {
+  if (pictures > 0 && secondsFeatures) {
     const speed = formatCount(pictures / secondsFeatures);
     const what = `${formatCount(pictures)} pictures through the frozen trunk, once`;
     lines.push(`Features: ${what}, in ${formatSeconds(secondsFeatures)} (${speed} pictures/s)`);
   }
-  const first = epochs[0];
+  const [first] = epochs;
   const last = epochs.at(-1);
   if (first && last) {
-    const loss = `loss ${first.trainLoss.toFixed(3)} -> ${last.trainLoss.toFixed(3)}`;
+    const count = `${epochs.length} epoch${epochs.length === 1 ? '' : 's'} (${formatCount(stepsTaken)} steps)`;
+    const losses = [...new Set([first, last])].map(({ trainLoss }) => trainLoss.toFixed(3)).join(' -> ');
+    lines.push(`Training: ${count} and validation in ${formatSeconds(secondsTrain ?? 0)}, loss ${losses}`);
     const best = epochs.reduce((a, b) => ((b.validationAccuracy ?? 0) > (a.validationAccuracy ?? 0) ? b : a));
-    const validation =
-      best.validationAccuracy === null
-        ? ''
-        : `, best on validation: ${formatPercent(best.validationAccuracy)} after epoch ${best.epoch}`;
-    const time = formatSeconds(secondsTrain ?? 0);
-    lines.push(`Training: ${epochs.length} epoch${epochs.length === 1 ? '' : 's'} in ${time}, ${loss}${validation}`);
+    if (best.validationAccuracy !== null) {
+      lines.push(
+        `Kept:     epoch ${best.epoch}, right on ${formatPercent(best.validationAccuracy)} of the validation pictures`,
+      );
+    }
   }
   return indent(lines);
 }

@@ -1,5 +1,5 @@
 import { mkdir, writeFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { GraftClient } from './client.js';
 import { confusionLines, metricLines } from './confusion.js';
@@ -141,10 +141,8 @@ async function importPictures({ client, console, datasetName }: DemoSetting): Pr
 /** The pretrained network with a new head and nothing else that trains. */
 async function graft({ client, console, datasetName }: DemoSetting, dataset: Dataset) {
   console.heading('Grafting: a new head onto a frozen trunk');
-  const name = `${NETWORK} for ${datasetName}`;
-  const { createNetwork: network } = await client.request(operations.CREATE_NETWORK, {
-    input: { zooId: NETWORK, name },
-  });
+  const input = { zooId: NETWORK, name: datasetName };
+  const { createNetwork: network } = await client.request(operations.CREATE_NETWORK, { input });
   const headInput = { networkId: network.id, datasetId: dataset.id, seed: SEED };
   const { replaceHead } = await client.request(operations.REPLACE_HEAD, { input: headInput });
   const trunk = replaceHead.layers.filter((layer) => !layer.name.startsWith(HEAD_PREFIX));
@@ -195,12 +193,14 @@ async function predict({ client, console }: DemoSetting, dataset: Dataset, netwo
   console.print(...report.predictionLines(rows));
 }
 
-async function exportNetwork({ client, console, outputFolder }: DemoSetting, revisionId: string): Promise<void> {
+async function exportNetwork(setting: DemoSetting, revisionId: string): Promise<void> {
+  const { client, console, outputFolder, datasetName } = setting;
   const { exportRevision } = await client.request(operations.EXPORT_REVISION, { input: { revisionId } });
-  const file = join(outputFolder, basename(exportRevision.filename));
+  const name = datasetName.replace(/[^\p{L}\p{N}]+/gu, '-').replace(/^-|-$/g, '') || 'network';
+  const file = join(outputFolder, `${name}.safetensors`);
   await mkdir(outputFolder, { recursive: true });
   await writeFile(file, await client.download(exportRevision.url));
-  console.print('', `  The trained network: ${file} (${formatMillions(exportRevision.bytes)}B, safetensors)`);
+  console.print('', `  The trained network: ${relative('', file)} (${formatMillions(exportRevision.bytes)}B)`);
 }
 
 interface Scratch extends Evaluation {
