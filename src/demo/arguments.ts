@@ -2,13 +2,14 @@ import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
-export const HELP = `Transfer-learns MobileNet-v2 through Graft's GraphQL API and compares with training from random weights.
+export const HELP = `Transfer-learns MobileNet-v2 through Graft's GraphQL API, and compares with random weights.
 
 Usage: npm run demo [-- OPTIONS]
 
 Options
-  --data DIR       Your own pictures: a folder with a folder for each class (DIR/cats/1.jpg, DIR/dogs/2.jpg), with or without
-                   train, val and test folders above them. Default: emoji of four designers, drawn on the spot.
+  --data DIR       Your own pictures: a folder for each class (DIR/cats/1.jpg, DIR/dogs/2.jpg),
+                   with or without train, val and test folders above them.
+                   Default: emoji of four designers, drawn on the spot.
   --json           Prints one JSON object with the results as the last line.
   --help, -h       Prints this.
 

@@ -9,7 +9,7 @@ export interface ClassMetrics {
 }
 
 /** More classes than this do not fit next to each other in 100 columns. */
-const MAX_MATRIX_CLASSES = 12;
+const MAX_MATRIX_CLASSES = 10;
 const MAX_CONFUSIONS = 10;
 const WIDTH = 96;
 
@@ -26,7 +26,7 @@ export function confusionLines(labels: readonly string[], confusion: readonly (r
   const columns = [left(''), ...labels.map((label) => right(clip(label, Math.min(columnWidth, labelWidth))))];
   const rows = labels.map((label, actual) => [
     clip(label, labelWidth),
-    ...labels.map((_, predicted) => formatCount(confusion[actual]?.[predicted] ?? 0).replace(/^0$/, '·')),
+    ...labels.map((_, predicted) => String(confusion[actual]?.[predicted] ?? 0).replace(/^0$/, '·')),
   ]);
   return table(columns, rows);
 }

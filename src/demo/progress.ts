@@ -19,7 +19,7 @@ export interface RunProgress {
   readonly total: number | null;
 }
 
-const BAR_WIDTH = 15;
+const BAR_WIDTH = 12;
 const LABEL_WIDTH = 10;
 
 const PHASES = { COMPILING: 'Compiling', FEATURES: 'Features', TRAINING: 'Training', EVALUATING: 'Measuring' } as const;
