@@ -24,13 +24,16 @@ interface Answer<Data> {
   readonly data?: Data | null;
   readonly errors?: readonly {
     readonly message: string;
-    readonly extensions?: { readonly code?: unknown } | undefined;
+    readonly extensions?: Readonly<Record<string, unknown>>;
   }[];
 }
 
+const codeOf = ({ code }: Readonly<Record<string, unknown>> = {}): string =>
+  typeof code === 'string' ? code : 'UNKNOWN';
+
 function dataOf<Data>({ data, errors }: Answer<Data>): Data {
   const [error] = errors ?? [];
-  if (error) throw new OperationError(error.message, String(error.extensions?.code ?? 'UNKNOWN'));
+  if (error) throw new OperationError(error.message, codeOf(error.extensions));
   if (!data) throw new OperationError('The server gave neither data nor errors.', 'UNKNOWN');
   return data;
 }

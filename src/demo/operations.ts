@@ -142,10 +142,10 @@ export interface Picture {
 }
 export const TEST_PICTURES = operation<
   { dataset: { pictures: { nodes: readonly Picture[] } } | null },
-  { id: string; label: string }
+  { id: string; label: string; first: number }
 >(`
-  query TestPictures($id: ID!, $label: String!) {
-    dataset(id: $id) { pictures(first: 1, split: TEST, label: $label) { nodes { path label url } } }
+  query TestPictures($id: ID!, $label: String!, $first: Int!) {
+    dataset(id: $id) { pictures(first: $first, split: TEST, label: $label) { nodes { path label url } } }
   }`);
 
 export interface PicturePrediction {

@@ -5,8 +5,8 @@ import type { GraftClient } from './client.js';
 import { confusionLines, metricLines } from './confusion.js';
 import type { Console } from './console.js';
 import { formatCount, formatMillions, formatPercent, formatSeconds } from './format.js';
-import * as operations from './operations.js';
 import type { Dataset, Device, Evaluation } from './operations.js';
+import * as operations from './operations.js';
 import * as report from './report.js';
 import { type FinishedRun, train } from './trainingRun.js';
 
@@ -176,8 +176,12 @@ async function predict({ client, console }: DemoSetting, dataset: Dataset, netwo
     { length: Math.min(PREDICTED_PICTURES, tested.length) },
     (_, i) => tested[Math.floor(i * stride)],
   );
+  const first = Math.floor(PREDICTED_PICTURES / chosen.length);
   const pages = await Promise.all(
-    chosen.map((counts) => client.request(operations.TEST_PICTURES, { id: dataset.id, label: counts?.label ?? '' })),
+    chosen.map((counts) => {
+      const label = counts?.label ?? '';
+      return client.request(operations.TEST_PICTURES, { id: dataset.id, label, first });
+    }),
   );
   const pictures = pages.flatMap((page) => page.dataset?.pictures.nodes ?? []);
   const uploadIds = await Promise.all(

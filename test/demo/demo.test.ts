@@ -2,14 +2,13 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import type { DemoResult } from '../../src/demo/runDemo.js';
 import { readSafetensors } from '../../src/models/formats/safetensors.js';
-import { readFile } from 'node:fs/promises';
 import { temporaryFolder } from '../store/fixtures.js';
 
 const MAIN = fileURLToPath(new URL('../../src/demo/main.js', import.meta.url));

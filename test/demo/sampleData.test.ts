@@ -57,9 +57,9 @@ describe('the plan of the sample data', () => {
       classes.set(emoji, label);
     }
     const tested = [...labels].map((label) => plan.filter((p) => p.split === 'test' && p.label === label).length);
-    assert.equal(new Set(tested).size, 1, `test pictures of the classes: ${tested}`);
+    assert.equal(new Set(tested).size, 1, `test pictures of the classes: ${tested.join()}`);
     const trained = [...labels].map((label) => plan.filter((p) => p.split === 'train' && p.label === label).length);
-    assert.ok(Math.min(...trained) >= 25, `training pictures of the classes: ${trained}`);
+    assert.ok(Math.min(...trained) >= 25, `training pictures of the classes: ${trained.join()}`);
   });
 });
 
