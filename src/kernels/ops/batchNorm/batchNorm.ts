@@ -1,12 +1,16 @@
 import { EngineError } from '../../errors.js';
-import { type Binding, f32, linearGrid, type PlanBuilder, read, readWrite, write } from '../../plan.js';
+import { type Binding, f32, type Grid, linearGrid, type PlanBuilder, read, readWrite, write } from '../../plan.js';
 import { rowLayout, type Tensor } from '../../tensor.js';
-import { type ActivationKind, activationGradient, activationUniforms, quadsOf } from '../activation/activation.js';
+import { type ActivationKind, activationUniforms } from '../activation/activation.js';
 import gradientSumsSource from './gradientSums.wgsl.js';
 import inputGradientSource from './inputGradient.wgsl.js';
 import normalizeSource from './normalize.wgsl.js';
 import runningSource from './runningStatistics.wgsl.js';
 import statisticsSource from './statistics.wgsl.js';
+
+const WORKGROUP = 64;
+/** So that what is loaded per channel pays. */
+const QUADS_PER_INVOCATION = 4;
 
 export interface BatchNormParameters {
   /** Scale and offset per channel, dense [C]; null stands for 1 and 0. */
@@ -33,6 +37,7 @@ export function batchNorm(
   options: { activation?: ActivationKind | null } = {},
 ): Tensor {
   const { rows: channels, columns, stride } = rowLayout(x.shape);
+  const quadsPerRow = stride / 4;
   const { weight, bias, runningMean, runningVariance, epsilon, momentum } = parameters;
   for (const tensor of [weight, bias, runningMean, runningVariance]) {
     if (tensor && (tensor.shape.length !== 1 || tensor.shape[0] !== channels)) {
@@ -48,7 +53,7 @@ export function batchNorm(
       label: `batch statistics ${x.label}`,
       program: { label: 'batch statistics', code: statisticsSource },
       bindings: [read(x), write(moments), readWrite(runningMean), readWrite(runningVariance)],
-      uniforms: [columns, stride, f32(epsilon), f32(momentum)],
+      uniforms: [columns, quadsPerRow, f32(epsilon), f32(momentum)],
       workgroups: [channels, 1, 1],
     });
   } else {
@@ -65,24 +70,24 @@ export function batchNorm(
   const orAny = (tensor: Tensor | null): Binding => read(tensor ?? moments);
   const kind = options.activation;
   const { fused, upper } = activationUniforms(kind);
+  const rowGrid: Grid = [Math.ceil(quadsPerRow / (WORKGROUP * QUADS_PER_INVOCATION)), channels, 1];
   const y = b.temporary(`batch norm ${x.label}`, x.shape);
   b.dispatch({
     label: `batch norm ${x.label}`,
     program: { label: 'batch norm', code: normalizeSource },
     bindings: [read(x), read(moments), orAny(weight), orAny(bias), write(y)],
-    uniforms: [stride / 4, quadsOf(x), affine, fused, upper],
-    workgroups: linearGrid(quadsOf(x)),
+    uniforms: [quadsPerRow, affine, fused, upper],
+    workgroups: rowGrid,
   });
   const inputs = [x, weight, bias].filter((tensor) => tensor !== null);
   return b.differentiable(inputs, y, (dy) => {
-    const gradient = kind ? activationGradient(b, y, dy, kind) : dy;
     const dWeight = b.temporary(`d weight ${x.label}`, [channels], { layout: 'dense' });
     const dBias = b.temporary(`d bias ${x.label}`, [channels], { layout: 'dense' });
     b.dispatch({
       label: `batch norm sums ${x.label}`,
       program: { label: 'batch norm sums', code: gradientSumsSource },
-      bindings: [read(x), read(gradient), read(moments), write(dWeight), write(dBias)],
-      uniforms: [columns, stride],
+      bindings: [read(x), read(dy), read(moments), orAny(weight), orAny(bias), write(dWeight), write(dBias)],
+      uniforms: [columns, quadsPerRow, affine, fused, upper],
       workgroups: [channels, 1, 1],
     });
     let dx: Tensor | null = null;
@@ -91,9 +96,9 @@ export function batchNorm(
       b.dispatch({
         label: `batch norm gradient ${x.label}`,
         program: { label: 'batch norm gradient', code: inputGradientSource },
-        bindings: [read(x), read(gradient), read(moments), orAny(weight), read(dWeight), read(dBias), write(dx)],
-        uniforms: [stride / 4, quadsOf(x), affine, mode === 'batch' ? 1 : 0, f32(columns)],
-        workgroups: linearGrid(quadsOf(x)),
+        bindings: [read(x), read(dy), read(moments), orAny(weight), orAny(bias), read(dWeight), read(dBias), write(dx)],
+        uniforms: [quadsPerRow, affine, fused, upper, mode === 'batch' ? 1 : 0, f32(columns)],
+        workgroups: rowGrid,
       });
     }
     const gradients = new Map<Tensor | null, Tensor | null>([

@@ -1,24 +1,38 @@
-// One workgroup per channel: sums[2c] = sum of dy, sums[2c + 1] = sum of dy xhat: the gradients of bias and weight.
-struct Parameters { columns: u32, stride: u32 }
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read> dy: array<f32>;
+// One workgroup per channel: the sums of dy xhat and of dy over the row, which are the gradients of weight and bias. Where an
+// activation is fused, dy passes where the normalised value, computed again, lies between its bounds.
+struct Parameters { columns: u32, quadsPerRow: u32, affine: u32, fused: u32, upper: f32 }
+@group(0) @binding(0) var<storage, read> x: array<vec4f>;
+@group(0) @binding(1) var<storage, read> dy: array<vec4f>;
 @group(0) @binding(2) var<storage, read> batch: array<vec2f>;
-@group(0) @binding(3) var<storage, read_write> dWeight: array<f32>;
-@group(0) @binding(4) var<storage, read_write> dBias: array<f32>;
-@group(0) @binding(5) var<uniform> p: Parameters;
+@group(0) @binding(3) var<storage, read> weight: array<f32>;
+@group(0) @binding(4) var<storage, read> bias: array<f32>;
+@group(0) @binding(5) var<storage, read_write> dWeight: array<f32>;
+@group(0) @binding(6) var<storage, read_write> dBias: array<f32>;
+@group(0) @binding(7) var<uniform> p: Parameters;
 var<workgroup> sums: array<vec2f, 64>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let channel = group.x;
-  let start = channel * p.stride;
   let moments = batch[channel];
-  var sum = vec2f(0.0);
-  for (var i = lane; i < p.columns; i += 64u) {
-    let gradient = dy[start + i];
-    sum += vec2f(gradient, gradient * (x[start + i] - moments.x) * moments.y);
+  let scale = moments.y * select(1.0, weight[channel], (p.affine & 1u) != 0u);
+  let shift = select(0.0, bias[channel], (p.affine & 2u) != 0u);
+  let start = channel * p.quadsPerRow;
+  var plain = vec4f();
+  var weighted = vec4f();
+  for (var quad = lane; quad < p.quadsPerRow; quad += 64u) {
+    let centred = x[start + quad] - moments.x;
+    // What lies behind the last column is unspecified.
+    var passes = vec4u(0u, 1u, 2u, 3u) + quad * 4u < vec4u(p.columns);
+    if (p.fused == 1u) {
+      let value = centred * scale + shift;
+      passes = passes & (value > vec4f(0.0)) & (value < vec4f(p.upper));
+    }
+    let gradient = select(vec4f(), dy[start + quad], passes);
+    plain += gradient;
+    weighted += select(vec4f(), gradient * (centred * moments.y), passes);
   }
-  sums[lane] = sum;
+  sums[lane] = vec2f(weighted.x + weighted.y + weighted.z + weighted.w, plain.x + plain.y + plain.z + plain.w);
   for (var half = 32u; half > 0u; half /= 2u) {
     workgroupBarrier();
     if (lane < half) {
@@ -26,7 +40,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     }
   }
   if (lane == 0u) {
-    dBias[channel] = sums[0].x;
-    dWeight[channel] = sums[0].y;
+    dWeight[channel] = sums[0].x;
+    dBias[channel] = sums[0].y;
   }
 }

@@ -1,27 +1,37 @@
 // Ioffe and Szegedy 2015, section 3, written with xhat:
 // dx = weight inverseDeviation (dy - mean(dy) - xhat mean(dy xhat)); with running statistics only the first term.
-struct Parameters { quadsPerRow: u32, quads: u32, affine: u32, usesBatch: u32, count: f32 }
+// dy passes a fused activation as in gradientSums. Workgroups in y are channels, as in normalize.
+struct Parameters { quadsPerRow: u32, affine: u32, fused: u32, upper: f32, usesBatch: u32, count: f32 }
 @group(0) @binding(0) var<storage, read> x: array<vec4f>;
 @group(0) @binding(1) var<storage, read> dy: array<vec4f>;
 @group(0) @binding(2) var<storage, read> batch: array<vec2f>;
 @group(0) @binding(3) var<storage, read> weight: array<f32>;
-@group(0) @binding(4) var<storage, read> dWeight: array<f32>;
-@group(0) @binding(5) var<storage, read> dBias: array<f32>;
-@group(0) @binding(6) var<storage, read_write> dx: array<vec4f>;
-@group(0) @binding(7) var<uniform> p: Parameters;
+@group(0) @binding(4) var<storage, read> bias: array<f32>;
+@group(0) @binding(5) var<storage, read> dWeight: array<f32>;
+@group(0) @binding(6) var<storage, read> dBias: array<f32>;
+@group(0) @binding(7) var<storage, read_write> dx: array<vec4f>;
+@group(0) @binding(8) var<uniform> p: Parameters;
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let i = id.y * groups.x * 64u + id.x;
-  if (i >= p.quads) {
-    return;
-  }
-  let channel = i / p.quadsPerRow;
+  let channel = id.y;
   let moments = batch[channel];
-  var value = dy[i];
+  let scale = moments.y * select(1.0, weight[channel], (p.affine & 1u) != 0u);
+  let shift = select(0.0, bias[channel], (p.affine & 2u) != 0u);
+  var meanGradient = 0.0;
+  var meanWeighted = 0.0;
   if (p.usesBatch == 1u) {
-    let normalised = (x[i] - moments.x) * moments.y;
-    value -= dBias[channel] / p.count + normalised * (dWeight[channel] / p.count);
+    meanGradient = dBias[channel] / p.count;
+    meanWeighted = dWeight[channel] / p.count * moments.y;
   }
-  dx[i] = value * moments.y * select(1.0, weight[channel], (p.affine & 1u) != 0u);
+  let start = channel * p.quadsPerRow;
+  for (var quad = id.x; quad < p.quadsPerRow; quad += groups.x * 64u) {
+    let centred = x[start + quad] - moments.x;
+    var gradient = dy[start + quad];
+    if (p.fused == 1u) {
+      let value = centred * scale + shift;
+      gradient = select(vec4f(), gradient, (value > vec4f(0.0)) & (value < vec4f(p.upper)));
+    }
+    dx[start + quad] = (gradient - meanGradient - centred * meanWeighted) * scale;
+  }
 }

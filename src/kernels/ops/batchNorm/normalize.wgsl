@@ -1,5 +1,6 @@
-// y = (x - mean) inverseDeviation weight + bias, then the fused activation.
-struct Parameters { quadsPerRow: u32, quads: u32, affine: u32, fused: u32, upper: f32 }
+// y = (x - mean) inverseDeviation weight + bias, then the fused activation. Workgroups in y are channels; an invocation takes
+// every (64 groups.x)-th quad of the row.
+struct Parameters { quadsPerRow: u32, affine: u32, fused: u32, upper: f32 }
 @group(0) @binding(0) var<storage, read> x: array<vec4f>;
 @group(0) @binding(1) var<storage, read> batch: array<vec2f>;
 @group(0) @binding(2) var<storage, read> weight: array<f32>;
@@ -9,17 +10,16 @@ struct Parameters { quadsPerRow: u32, quads: u32, affine: u32, fused: u32, upper
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let i = id.y * groups.x * 64u + id.x;
-  if (i >= p.quads) {
-    return;
-  }
-  let channel = i / p.quadsPerRow;
+  let channel = id.y;
   let moments = batch[channel];
   let scale = moments.y * select(1.0, weight[channel], (p.affine & 1u) != 0u);
   let shift = select(0.0, bias[channel], (p.affine & 2u) != 0u);
-  var value = (x[i] - moments.x) * scale + shift;
-  if (p.fused == 1u) {
-    value = clamp(value, vec4f(0.0), vec4f(p.upper));
+  let start = channel * p.quadsPerRow;
+  for (var quad = id.x; quad < p.quadsPerRow; quad += groups.x * 64u) {
+    var value = (x[start + quad] - moments.x) * scale + shift;
+    if (p.fused == 1u) {
+      value = clamp(value, vec4f(0.0), vec4f(p.upper));
+    }
+    y[start + quad] = value;
   }
-  y[i] = value;
 }

@@ -1,17 +1,16 @@
-// One workgroup per channel. Two passes over the row: the mean, then the mean squared deviation. 64 strided sums each,
-// added in a fixed tree. batch[2c] = mean, batch[2c + 1] = 1 / sqrt(variance + epsilon); running statistics move in place,
-// with the unbiased variance.
-struct Parameters { columns: u32, stride: u32, epsilon: f32, momentum: f32 }
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> batch: array<f32>;
+// One workgroup per channel. Two passes over the row: the mean, then the mean squared deviation. 64 sums of quads each, added in a
+// fixed tree. batch[c] = (mean, 1 / sqrt(variance + epsilon)); running statistics move in place, with the unbiased variance.
+struct Parameters { columns: u32, quadsPerRow: u32, epsilon: f32, momentum: f32 }
+@group(0) @binding(0) var<storage, read> x: array<vec4f>;
+@group(0) @binding(1) var<storage, read_write> batch: array<vec2f>;
 @group(0) @binding(2) var<storage, read_write> runningMean: array<f32>;
 @group(0) @binding(3) var<storage, read_write> runningVariance: array<f32>;
 @group(0) @binding(4) var<uniform> p: Parameters;
 var<workgroup> sums: array<f32, 64>;
 
-fn total(lane: u32, value: f32) -> f32 {
+fn total(lane: u32, value: vec4f) -> f32 {
   workgroupBarrier();
-  sums[lane] = value;
+  sums[lane] = value.x + value.y + value.z + value.w;
   for (var half = 32u; half > 0u; half /= 2u) {
     workgroupBarrier();
     if (lane < half) {
@@ -22,25 +21,29 @@ fn total(lane: u32, value: f32) -> f32 {
   return sums[0];
 }
 
+// What lies behind the last column is unspecified.
+fn isColumn(quad: u32) -> vec4<bool> {
+  return vec4u(0u, 1u, 2u, 3u) + quad * 4u < vec4u(p.columns);
+}
+
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let channel = group.x;
-  let start = channel * p.stride;
-  var sum = 0.0;
-  for (var i = lane; i < p.columns; i += 64u) {
-    sum += x[start + i];
+  let start = channel * p.quadsPerRow;
+  var sum = vec4f();
+  for (var quad = lane; quad < p.quadsPerRow; quad += 64u) {
+    sum += select(vec4f(), x[start + quad], isColumn(quad));
   }
   let count = f32(p.columns);
   let mean = total(lane, sum) / count;
-  var squares = 0.0;
-  for (var i = lane; i < p.columns; i += 64u) {
-    let deviation = x[start + i] - mean;
+  var squares = vec4f();
+  for (var quad = lane; quad < p.quadsPerRow; quad += 64u) {
+    let deviation = select(vec4f(), x[start + quad] - mean, isColumn(quad));
     squares += deviation * deviation;
   }
   let squareSum = total(lane, squares);
   if (lane == 0u) {
-    batch[2u * channel] = mean;
-    batch[2u * channel + 1u] = 1.0 / sqrt(squareSum / count + p.epsilon);
+    batch[channel] = vec2f(mean, 1.0 / sqrt(squareSum / count + p.epsilon));
     runningMean[channel] = (1.0 - p.momentum) * runningMean[channel] + p.momentum * mean;
     runningVariance[channel] = (1.0 - p.momentum) * runningVariance[channel]
       + p.momentum * squareSum / max(count - 1.0, 1.0);

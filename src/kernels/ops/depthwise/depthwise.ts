@@ -6,7 +6,9 @@ import { geometryUniforms, gradientGeometry, type PatchGeometry } from '../produ
 import { FLAG_ACTIVATION, FLAG_BIAS, FLAG_RESIDUAL } from '../product/parameters.js';
 import gatherSource from './depthwise.wgsl.js';
 import weightGradientSource from './depthwiseWeightGradient.wgsl.js';
+import { gradientStripSource, stridesFitStrips } from './gradientStripSource.js';
 import { STRIP, STRIP_LANES, stripSource } from './stripSource.js';
+import { weightGradientStripSource } from './weightGradientStripSource.js';
 
 interface Depthwise {
   readonly x: Tensor;
@@ -26,46 +28,83 @@ const LARGEST_STRIP_KERNEL = 7;
 export function depthwise(b: PlanBuilder, options: Depthwise): void {
   const { x, y, weight, geometry } = options;
   const multiplier = (y.shape[1] as number) / (x.shape[1] as number);
-  const strip = multiplier === 1 ? stripDispatch(b, options, geometry, false) : null;
-  b.dispatch(strip ?? gatherDispatch(options, `depthwise ${weight.label}`, 1, multiplier));
+  const isStripped = multiplier === 1 && stripsApply(b, geometry);
+  b.dispatch(isStripped ? stripDispatch(options) : gatherDispatch(options, `depthwise ${weight.label}`, 1, multiplier));
 }
 
 /** dx of a depthwise convolution: what each input pixel gave to the outputs. */
-export function depthwiseInputGradient(b: PlanBuilder, { x, weight, dy, geometry }: ConvolutionGradient): Tensor {
+export function depthwiseInputGradient(b: PlanBuilder, gradient: ConvolutionGradient): Tensor {
+  const { x, weight, dy, geometry } = gradient;
   const multiplier = (dy.shape[1] as number) / (x.shape[1] as number);
   const dx = b.temporary(`d ${x.label}`, x.shape);
-  const backward = gradientGeometry(geometry);
-  const options: Depthwise = { x: dy, weight, y: dx, geometry: backward };
-  const { tap, start, kernel } = backward;
-  // With dilation 1, counting the taps from the other end makes it a forward convolution with the kernel turned round.
-  const turned: PatchGeometry | null =
-    tap[0] === -1 && tap[1] === -1
-      ? { ...backward, tap: [1, 1], start: [start[0] - (kernel[0] - 1), start[1] - (kernel[1] - 1)] }
-      : null;
-  const strip = turned && multiplier === 1 ? stripDispatch(b, options, turned, true) : null;
-  b.dispatch(strip ?? gatherDispatch(options, `depthwise input gradient ${weight.label}`, multiplier, 1));
+  if (stripsApply(b, geometry) && multiplier === 1 && stridesFitStrips(geometry.step)) {
+    b.dispatch(inputGradientStrips(gradient, dx));
+  } else {
+    const options = { x: dy, weight, y: dx, geometry: gradientGeometry(geometry) };
+    b.dispatch(gatherDispatch(options, `depthwise input gradient ${weight.label}`, multiplier, 1));
+  }
   return dx;
+}
+
+function inputGradientStrips({ weight, dy, geometry }: ConvolutionGradient, dx: Tensor): Dispatch {
+  const { kernel, step, size, pixels, start } = geometry;
+  const [top, left] = [-start[0], -start[1]];
+  const { rows, columns, stride } = rowLayout(dx.shape);
+  // A strip begins up to stride - 1 columns before the picture.
+  const stripsPerLine = Math.ceil((size[1] + (left % step[1])) / STRIP);
+  const strips = (columns / (size[0] * size[1])) * stripsPerLine;
+  return {
+    label: `depthwise input gradient ${weight.label}`,
+    program: {
+      label: `depthwise gradient strips ${kernel.join('x')} / ${step.join('x')}`,
+      code: gradientStripSource(kernel, step),
+    },
+    bindings: [read(dy), read(weight), write(dx)],
+    uniforms: [strips, stripsPerLine, stride, rowLayout(dy.shape).stride, ...pixels, ...size, top, left],
+    workgroups: [Math.ceil(strips / STRIP_LANES), rows, 1],
+  };
 }
 
 /** dw of a depthwise convolution, dense [O, 1, kh, kw]. */
 export function depthwiseWeightGradient(b: PlanBuilder, { x, weight, dy, geometry }: ConvolutionGradient): Tensor {
   const { rows, columns, stride } = rowLayout(dy.shape);
   const dWeight = b.temporary(`d ${weight.label}`, weight.shape, { layout: 'dense' });
-  const [kernelHeight, kernelWidth] = geometry.kernel;
-  b.dispatch({
+  const { kernel, step, size, pixels, start } = geometry;
+  const common = {
     label: `depthwise weight gradient ${weight.label}`,
-    program: { label: 'depthwise weight gradient', code: weightGradientSource },
     bindings: [read(x), read(dy), write(dWeight)],
-    uniforms: [
-      columns / geometry.pixels[1],
-      stride,
-      rowLayout(x.shape).stride,
-      rows / (x.shape[1] as number),
-      ...geometryUniforms(geometry),
-    ],
-    workgroups: [kernelHeight * kernelWidth, rows, 1],
+  };
+  const inputStride = rowLayout(x.shape).stride;
+  if (stripsApply(b, geometry) && rows === x.shape[1]) {
+    const stripsPerLine = Math.ceil(pixels[1] / STRIP);
+    const strips = (columns / (pixels[0] * pixels[1])) * stripsPerLine;
+    b.dispatch({
+      ...common,
+      program: {
+        label: `depthwise weight gradient strips ${kernel.join('x')} / ${step.join('x')}`,
+        code: weightGradientStripSource(kernel, step),
+      },
+      uniforms: [strips, stripsPerLine, stride, inputStride, ...size, ...pixels, ...start],
+      workgroups: [rows, 1, 1],
+    });
+    return dWeight;
+  }
+  b.dispatch({
+    ...common,
+    program: { label: 'depthwise weight gradient', code: weightGradientSource },
+    uniforms: [columns / pixels[1], stride, inputStride, rows / (x.shape[1] as number), ...geometryUniforms(geometry)],
+    workgroups: [kernel[0] * kernel[1], rows, 1],
   });
   return dWeight;
+}
+
+/** Whether the kernels for software adapters, which walk down strips, are generated for a convolution. */
+function stripsApply(b: PlanBuilder, { kernel, step, tap }: PatchGeometry): boolean {
+  return (
+    b.engine.kernelFamily === 'subgroup8' &&
+    tap.every((value) => value === 1) &&
+    kernel.every((side, axis) => side <= LARGEST_STRIP_KERNEL && (step[axis] as number) <= side)
+  );
 }
 
 function epilogueOf({ epilogue, weight }: Depthwise) {
@@ -98,14 +137,8 @@ function gatherDispatch(options: Depthwise, label: string, spread: number, merge
   };
 }
 
-/** The strip kernel's dispatch, or null where it does not apply. */
-function stripDispatch(b: PlanBuilder, options: Depthwise, geometry: PatchGeometry, flip: boolean): Dispatch | null {
-  const { kernel, step, tap, divisor, size, pixels, start } = geometry;
-  const applies =
-    b.engine.kernelFamily === 'subgroup8' &&
-    [...tap, ...divisor].every((value) => value === 1) &&
-    kernel.every((side, axis) => side <= LARGEST_STRIP_KERNEL && (step[axis] as number) <= side);
-  if (!applies) return null;
+function stripDispatch(options: Depthwise): Dispatch {
+  const { kernel, step, size, pixels, start } = options.geometry;
   const { x, weight, y } = options;
   const { rows, columns, stride } = rowLayout(y.shape);
   const { flags, upper, bias, residual } = epilogueOf(options);
@@ -115,19 +148,7 @@ function stripDispatch(b: PlanBuilder, options: Depthwise, geometry: PatchGeomet
     label: `depthwise strips ${weight.label}`,
     program: { label: `depthwise strips ${kernel.join('x')} / ${step.join('x')}`, code: stripSource(kernel, step) },
     bindings: [read(x), read(weight), read(bias), read(residual), write(y)],
-    uniforms: [
-      strips,
-      stripsPerLine,
-      stride,
-      rowLayout(x.shape).stride,
-      pixels[0],
-      flip ? 1 : 0,
-      flags,
-      upper,
-      ...size,
-      ...pixels,
-      ...start,
-    ],
+    uniforms: [strips, stripsPerLine, stride, rowLayout(x.shape).stride, flags, upper, ...size, ...pixels, ...start],
     workgroups: [Math.ceil(strips / STRIP_LANES), rows, 1],
   };
 }

@@ -7,7 +7,7 @@ export const STRIP_LANES = 8;
 /**
  * Depthwise convolution for software adapters: an invocation takes a strip of four columns and walks down the lines, so that
  * each input pixel is loaded once per strip. Line by line of the input it adds to the sums of all outputs that the line reaches.
- * Kernel and stride are compiled in (stride at most the kernel); `p.flip` turns the kernel by 180 degrees.
+ * Kernel and stride are compiled in (stride at most the kernel).
  */
 export function stripSource(kernel: Pair, stride: Pair): string {
   const [kernelHeight, kernelWidth] = kernel;
@@ -38,7 +38,7 @@ export function stripSource(kernel: Pair, stride: Pair): string {
     }`;
   };
   return `struct Parameters {
-  strips: u32, stripsPerLine: u32, resultStride: u32, inputStride: u32, linesPerBlock: i32, flip: u32, flags: u32, upper: f32,
+  strips: u32, stripsPerLine: u32, resultStride: u32, inputStride: u32, flags: u32, upper: f32,
   height: i32, width: i32, pixelHeight: i32, pixelWidth: i32, startY: i32, startX: i32,
 }
 @group(0) @binding(0) var<storage, read> x: array<f32>;
@@ -65,7 +65,7 @@ fn main(@builtin(workgroup_id) block: vec3u, @builtin(local_invocation_index) la
     )
     .join('\n  ')}
   ${range(taps)
-    .map((tap) => `let w${tap} = weight[channel * ${taps}u + select(${tap}u, ${taps - 1 - tap}u, p.flip != 0u)];`)
+    .map((tap) => `let w${tap} = weight[channel * ${taps}u + ${tap}u];`)
     .join('\n  ')}
   var offset = 0.0;
   if ((p.flags & 1u) != 0u) {
@@ -74,11 +74,9 @@ fn main(@builtin(workgroup_id) block: vec3u, @builtin(local_invocation_index) la
   ${range(open)
     .map((j) => `var sum${j} = vec4f();`)
     .join('\n  ')}
-  let firstLine = i32(block.z) * p.linesPerBlock;
-  let end = min(firstLine + p.linesPerBlock, p.pixelHeight);
-  for (var lineOut = firstLine - ${open - 1}; lineOut < end; lineOut++) {
+  for (var lineOut = -${open - 1}; lineOut < p.pixelHeight; lineOut++) {
     ${range(strideY).map(line).join('\n    ')}
-    if (lineOut >= firstLine && inside) {
+    if (lineOut >= 0 && inside) {
       let to = channel * p.resultStride + u32((image * p.pixelHeight + lineOut) * p.pixelWidth + first);
       var value = sum0 + offset;
       for (var e = 0; e < ${STRIP}; e++) {

@@ -1,6 +1,6 @@
 // Adam (Kingma and Ba 2015, algorithm 1) with L2 decay in the gradient, or AdamW (Loshchilov and Hutter 2019,
 // algorithm 2) with decoupled decay. hyper = [learning rate, 1 - beta1^t, 1 - beta2^t].
-struct Parameters { quads: u32, decoupled: u32, beta1: f32, beta2: f32, epsilon: f32, weightDecay: f32, factor: f32 }
+struct Parameters { quads: u32, isScaled: u32, decoupled: u32, beta1: f32, beta2: f32, epsilon: f32, weightDecay: f32, factor: f32 }
 @group(0) @binding(0) var<storage, read_write> weight: array<vec4f>;
 @group(0) @binding(1) var<storage, read_write> first: array<vec4f>;
 @group(0) @binding(2) var<storage, read_write> second: array<vec4f>;
@@ -17,7 +17,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   }
   let rate = hyper[0] * p.factor;
   var old = weight[i];
-  var g = gradient[i] * scale[0];
+  var g = gradient[i] * select(1.0, scale[0], p.isScaled != 0u);
   if (p.decoupled == 1u) {
     old -= rate * p.weightDecay * old;
   } else {

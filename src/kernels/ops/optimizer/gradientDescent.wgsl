@@ -1,5 +1,5 @@
 // w -= lr (scale g + weightDecay w).
-struct Parameters { quads: u32, weightDecay: f32, factor: f32 }
+struct Parameters { quads: u32, isScaled: u32, weightDecay: f32, factor: f32 }
 @group(0) @binding(0) var<storage, read_write> weight: array<vec4f>;
 @group(0) @binding(1) var<storage, read> gradient: array<vec4f>;
 @group(0) @binding(2) var<storage, read> hyper: array<f32>;
@@ -13,5 +13,5 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
     return;
   }
   let old = weight[i];
-  weight[i] = old - hyper[0] * p.factor * (gradient[i] * scale[0] + p.weightDecay * old);
+  weight[i] = old - hyper[0] * p.factor * (gradient[i] * select(1.0, scale[0], p.isScaled != 0u) + p.weightDecay * old);
 }

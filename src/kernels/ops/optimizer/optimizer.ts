@@ -23,8 +23,8 @@ export interface AdamAttributes {
   readonly learningRateFactor: number;
 }
 
-/** The scale of unclipped gradients: a dense [1] that holds 1. */
-const unit = (b: PlanBuilder): Tensor => b.fill('unit scale', b.temporary('unit', [1], { layout: 'dense' }), 1);
+/** Without a scale, `hyper` stands in for the binding and the flag keeps it from being read. */
+const scaling = (scale: Tensor | null, hyper: Tensor) => ({ tensor: scale ?? hyper, flag: scale ? 1 : 0 });
 
 /**
  * Gradient descent in place, as torch.optim.SGD defines it. `hyper` is a dense [8] plan input, [0] the learning rate;
@@ -41,13 +41,13 @@ export function sgdUpdate(
 ): void {
   const { momentum, nesterov, weightDecay, learningRateFactor } = attributes;
   const quads = quadsOf(weight);
-  const common = [read(gradient), read(hyper), read(scale ?? unit(b))];
+  const common = [read(gradient), read(hyper), read(scaling(scale, hyper).tensor)];
   if (velocity === null) {
     b.dispatch({
       label: `gradient descent ${weight.label}`,
       program: { label: 'gradient descent', code: descentSource },
       bindings: [readWrite(weight), ...common],
-      uniforms: [quads, f32(weightDecay), f32(learningRateFactor)],
+      uniforms: [quads, scaling(scale, hyper).flag, f32(weightDecay), f32(learningRateFactor)],
       workgroups: linearGrid(quads),
     });
     return;
@@ -56,7 +56,14 @@ export function sgdUpdate(
     label: `sgd ${weight.label}`,
     program: { label: 'sgd', code: sgdSource },
     bindings: [readWrite(weight), readWrite(velocity), ...common],
-    uniforms: [quads, nesterov ? 1 : 0, f32(momentum), f32(weightDecay), f32(learningRateFactor)],
+    uniforms: [
+      quads,
+      scaling(scale, hyper).flag,
+      nesterov ? 1 : 0,
+      f32(momentum),
+      f32(weightDecay),
+      f32(learningRateFactor),
+    ],
     workgroups: linearGrid(quads),
   });
 }
@@ -83,10 +90,11 @@ export function adamUpdate(
       readWrite(second),
       read(gradient),
       read(hyper),
-      read(scale ?? unit(b)),
+      read(scaling(scale, hyper).tensor),
     ],
     uniforms: [
       quads,
+      scaling(scale, hyper).flag,
       decoupled ? 1 : 0,
       f32(beta1),
       f32(beta2),

@@ -1,5 +1,5 @@
 // d = scale g + weightDecay w; v = momentum v + d; w -= lr (nesterov ? d + momentum v : v). Without momentum w -= lr d.
-struct Parameters { quads: u32, flags: u32, momentum: f32, weightDecay: f32, factor: f32 }
+struct Parameters { quads: u32, isScaled: u32, flags: u32, momentum: f32, weightDecay: f32, factor: f32 }
 @group(0) @binding(0) var<storage, read_write> weight: array<vec4f>;
 @group(0) @binding(1) var<storage, read_write> velocity: array<vec4f>;
 @group(0) @binding(2) var<storage, read> gradient: array<vec4f>;
@@ -14,7 +14,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
     return;
   }
   let old = weight[i];
-  let d = gradient[i] * scale[0] + p.weightDecay * old;
+  let d = gradient[i] * select(1.0, scale[0], p.isScaled != 0u) + p.weightDecay * old;
   let v = p.momentum * velocity[i] + d;
   velocity[i] = v;
   weight[i] = old - hyper[0] * p.factor * select(v, d + p.momentum * v, p.flags == 1u);
