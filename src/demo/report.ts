@@ -22,10 +22,13 @@ export function zooLines(zoo: readonly ZooNetwork[]): string[] {
     `${input.width} x ${input.height}`,
     formatMillions(parameters),
     multiplyAdds === null ? '-' : formatMillions(multiplyAdds),
-    pretrained ? `pretrained, ${license ?? 'licence unknown'}, ${clip(source ?? '', 32)}` : 'random',
+    pretrained ? `pretrained, ${license ?? 'licence unknown'}, ${clip(sourceName(source), 32)}` : 'random',
   ]);
   return indent(table(columns, rows));
 }
+
+/** Of a package on npm its name, without the path in it. */
+const sourceName = (source: string | null): string => /^npm:(@[^/]+\/)?[^/]+/.exec(source ?? '')?.[0] ?? source ?? '';
 
 export function datasetLines({ classes, warnings }: Dataset): string[] {
   const columns = [left('class'), right('training'), right('validation'), right('test')];
