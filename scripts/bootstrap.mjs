@@ -1,4 +1,4 @@
-// Everything that a fresh clone needs before a command can run: `node scripts/bootstrap.mjs setup|demo|start|test|graft`.
+// Everything that a fresh clone needs before a command can run: `node scripts/bootstrap.mjs setup|demo|start|test|bench|graft`.
 // Each step looks first and does nothing where nothing is to do, so every command goes through all of them.
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -52,11 +52,13 @@ async function main() {
       return runNode(['--enable-source-maps', 'dist/src/cli.js', 'start', ...args], await ensureAdapter());
     case 'test':
       return runTests(args, await ensureAdapter());
+    case 'bench':
+      return runNode(['--enable-source-maps', 'dist/bench/networks.js', ...args], await ensureAdapter());
     case 'graft':
       // `graft doctor` has to run without an adapter: it says what is missing.
       return runNode(['--enable-source-maps', 'dist/src/cli.js', ...args], findAdapter().env);
     default:
-      throw new SetupError(`Unknown command ${command ?? '(none)'}: use setup, demo, start, test or graft.`);
+      throw new SetupError(`Unknown command ${command ?? '(none)'}: use setup, demo, start, test, bench or graft.`);
   }
 }
 
