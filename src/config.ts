@@ -13,6 +13,8 @@ export interface Config {
   /** Absolute path of the only folder that data sets may be imported from; null: none may. */
   readonly importRoot: string | null;
   readonly logLevel: LogLevel;
+  /** Part of the name of the adapter to compute on; null: the fastest. */
+  readonly adapter: string | null;
   /** Bytes of one uploaded file. */
   readonly maxUploadBytes: number;
   /** Files in one upload request. */
@@ -84,6 +86,12 @@ const folder: Parse<string> = (text) => {
   return absolute;
 };
 
+const adapterName: Parse<string> = (text) => {
+  if (text.length > 200 || /\p{Cc}/u.test(text))
+    throw new Error('part of the name of an adapter, up to 200 characters');
+  return text;
+};
+
 const MIB = 2 ** 20;
 const SECOND = 1000;
 
@@ -98,6 +106,7 @@ export const SETTINGS: { readonly [K in keyof Config]: Setting<Config[K]> } = {
     fallback: 'info',
     parse: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
   },
+  adapter: { variable: 'GRAFT_ADAPTER', fallback: null, parse: adapterName },
   maxUploadBytes: { variable: 'GRAFT_MAX_UPLOAD_MB', fallback: '1024', parse: integer(1, 1_048_576, MIB) },
   maxUploadFiles: { variable: 'GRAFT_MAX_UPLOAD_FILES', fallback: '64', parse: integer(1, 10_000) },
   maxDatasetPictures: { variable: 'GRAFT_MAX_DATASET_PICTURES', fallback: '100000', parse: integer(1, 10_000_000) },

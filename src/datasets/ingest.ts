@@ -16,6 +16,8 @@ export interface IngestOptions {
   readonly testShare?: number;
   /** Of the split. Default 1. */
   readonly seed?: number;
+  /** Throws LIMIT_EXCEEDED past this. */
+  readonly maxPictures?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -67,7 +69,7 @@ const byPath = (a: { readonly path: string }, b: { readonly path: string }): num
 export async function ingest(source: ArchiveEntries, options: IngestOptions, sink: PictureSink): Promise<IngestResult> {
   // Wrong shares show before the long work; whether the defaults fit shows when the folders are known.
   checkShares(options, true);
-  const { pictures: accepted, skipped } = await acceptPictures(source, options.signal, sink);
+  const { pictures: accepted, skipped } = await acceptPictures(source, options, sink);
   const places = placePictures(accepted.map(({ path }) => path));
   const placed = accepted.flatMap((picture) => {
     const place = places.get(picture.path) as NonNullable<ReturnType<typeof places.get>>;
@@ -111,7 +113,7 @@ interface Accepted extends PictureSize {
   readonly hash: string;
 }
 
-async function acceptPictures(source: ArchiveEntries, signal: AbortSignal | undefined, sink: PictureSink) {
+async function acceptPictures(source: ArchiveEntries, { signal, maxPictures }: IngestOptions, sink: PictureSink) {
   const pictures: Accepted[] = [];
   const skipped: SkippedFile[] = [];
   /** Each content is decoded and stored once, however often it is there. */
@@ -131,6 +133,9 @@ async function acceptPictures(source: ArchiveEntries, signal: AbortSignal | unde
     }
     try {
       pictures.push({ path, hash, ...(await size) });
+      if (maxPictures !== undefined && pictures.length > maxPictures) {
+        throw new DatasetError('LIMIT_EXCEEDED', `A data set may have ${maxPictures} pictures; this one has more.`);
+      }
     } catch (error) {
       if (!(error instanceof DatasetError) || error.code !== 'UNREADABLE_PICTURE') throw error;
       skipped.push({ path, reason: error.message });

@@ -5,7 +5,7 @@ import type { Probe } from './report.js';
 
 async function probe(): Promise<Probe> {
   try {
-    const engine = await openEngine();
+    const engine = await openEngine({ adapter: process.argv[2] });
     const { adapter, kernelFamily } = engine;
     engine.device.destroy();
     releaseGpu();

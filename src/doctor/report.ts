@@ -55,12 +55,16 @@ function webgpuVersion(): string {
   return (JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version;
 }
 
-function runProbe(): Probe {
+function runProbe(adapter: string | null): Probe {
   const script = fileURLToPath(new URL('./probe.js', import.meta.url));
-  const { stdout, stderr, status, signal } = spawnSync(process.execPath, [script], {
-    encoding: 'utf8',
-    timeout: PROBE_MS,
-  });
+  const { stdout, stderr, status, signal } = spawnSync(
+    process.execPath,
+    [script, ...(adapter === null ? [] : [adapter])],
+    {
+      encoding: 'utf8',
+      timeout: PROBE_MS,
+    },
+  );
   try {
     return JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as Probe;
   } catch {
@@ -132,15 +136,18 @@ function findingsOf(probe: Probe, folder: DoctorReport['dataFolder'], configProb
 
 /** Looks at everything that Graft needs. Changes nothing. */
 export function examine(env: Readonly<Record<string, string | undefined>>): DoctorReport {
-  const probe = runProbe();
+  let adapter: string | null = null;
   let dataFolder: DoctorReport['dataFolder'] = null;
   let configProblems: readonly string[] = [];
   try {
-    dataFolder = examineDataFolder(loadConfig(env).dataDir);
+    const config = loadConfig(env);
+    dataFolder = examineDataFolder(config.dataDir);
+    adapter = config.adapter;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     configProblems = error.problems;
   }
+  const probe = runProbe(adapter);
   const findings = findingsOf(probe, dataFolder, configProblems);
   return {
     ok: findings.every(({ severity }) => severity !== 'error'),

@@ -29,7 +29,7 @@ import { ProgressThrottle } from './throttle.js';
 
 /** Runs jobs on the GPU of this process, over the blobs that the server shares. */
 export const openExecutor: OpenExecutor = async (settings) =>
-  new GpuExecutor(await openEngine(), await BlobStore.open(settings.blobs));
+  new GpuExecutor(await openEngine({ adapter: settings.adapter }), await BlobStore.open(settings.blobs));
 
 class GpuExecutor implements Executor {
   readonly device: DeviceInfo;

@@ -67,6 +67,8 @@ export interface WorkerSettings {
   readonly executor: string;
   /** Folder of the blobs. */
   readonly blobs: string;
+  /** Part of the name of the adapter to compute on; null: the fastest. */
+  readonly adapter: string | null;
 }
 
 export interface JobContext {

@@ -1,12 +1,13 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { create } from 'webgpu';
 import { Engine, type EngineOptions } from '../kernels/engine.js';
+import { EngineError } from '../kernels/errors.js';
 
 /**
- * Dawn's instance. It has to stay referenced for as long as a device of it lives: once collected, the process dies with a
- * segmentation fault.
+ * Dawn's instances by the name of the adapter that they are held to. They have to stay referenced for as long as a device of
+ * theirs lives: once collected, the process dies with a segmentation fault.
  */
-let instance: GPU | null = null;
+const instances = new Map<string, GPU>();
 
 const sleeper = new Int32Array(new SharedArrayBuffer(4));
 
@@ -15,13 +16,41 @@ async function pause(): Promise<void> {
   await nextTurn();
 }
 
-/** Opens an engine on Dawn in this process. Throws `NO_ADAPTER` where no driver answers. */
-export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
-  instance ??= create([]);
-  return Engine.open(instance, { pause, ...options });
+export interface GpuOptions extends EngineOptions {
+  /** Part of the adapter's name, in its case; null or absent: the fastest adapter. */
+  readonly adapter?: string | null;
+}
+
+/**
+ * Opens an engine on Dawn in this process. Throws `NO_ADAPTER` where no driver answers, or none of that name; the message then
+ * lists the names that there are.
+ */
+export async function openEngine({ adapter = null, ...options }: GpuOptions = {}): Promise<Engine> {
+  const key = adapter ?? '';
+  let gpu = instances.get(key);
+  if (!gpu) {
+    gpu = createInstance(adapter);
+    instances.set(key, gpu);
+  }
+  return Engine.open(gpu, { pause, ...options });
+}
+
+function createInstance(adapter: string | null): GPU {
+  if (adapter === null) return create([]);
+  try {
+    return create([`adapter=${adapter}`]);
+  } catch (cause) {
+    throw new EngineError(
+      'NO_ADAPTER',
+      `No adapter has ${JSON.stringify(adapter)} in its name. ${(cause as Error).message}`,
+      {
+        cause,
+      },
+    );
+  }
 }
 
 /** Lets the process end: call it after the last engine is destroyed. */
 export function releaseGpu(): void {
-  instance = null;
+  instances.clear();
 }

@@ -47,6 +47,7 @@ export async function createServices(config: Config, options: ServicesOptions): 
     settings: {
       executor: (options.executor ?? new URL('../jobs/executor.js', import.meta.url)).href,
       blobs: blobFolder,
+      adapter: config.adapter,
     },
     limits: {
       memoryMb: config.workerMemoryMb,

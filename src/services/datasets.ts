@@ -36,7 +36,8 @@ export function datasetServices(context: Context): DatasetServices {
       const seed = checkSeed(input.seed ?? 1);
       const path = await sourcePath(context, input);
       const { validationShare, testShare } = input;
-      const options = { seed, validationShare, testShare, signal: context.closing };
+      const maxPictures = context.config.maxDatasetPictures;
+      const options = { seed, validationShare, testShare, maxPictures, signal: context.closing };
       const found = await ingest(openArchive(path), options, (bytes) => context.blobs.put(bytes));
       return toDataset(await database.transaction((transaction) => insertDataset(transaction, { name, ...found })));
     },

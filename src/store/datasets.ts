@@ -1,7 +1,7 @@
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { Queries } from './database.js';
 import { newId } from './ids.js';
-import { inOrder, type Page, pageOf, type PageRequest, pagesOfParents } from './pages.js';
+import { inOrder, type Page, type PageRequest, pageOf, pagesOfParents } from './pages.js';
 import type { ClassRow, DatasetRow, PictureRow, Split, UploadRow } from './schema.js';
 
 const DATASET = ['id', 'name', 'classes', 'warnings', 'skipped', 'createdAt'] as const;

@@ -1,7 +1,7 @@
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { Queries } from './database.js';
 import { newId } from './ids.js';
-import { inOrder, type Page, pageOf, type PageRequest } from './pages.js';
+import { inOrder, type Page, type PageRequest, pageOf } from './pages.js';
 import type { RunEventRow, RunRow, RunState } from './schema.js';
 
 const RUN = [

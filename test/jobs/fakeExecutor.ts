@@ -4,10 +4,10 @@
  */
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { networkFromJson } from '../../src/models/networkJson.js';
-import { writeSafetensors, readSafetensors } from '../../src/models/formats/safetensors.js';
-import { EngineError } from '../../src/kernels/errors.js';
 import type { Job, JobContext, JobResult, OpenExecutor, TrainJob, TrainOutcome } from '../../src/jobs/protocol.js';
+import { EngineError } from '../../src/kernels/errors.js';
+import { readSafetensors, writeSafetensors } from '../../src/models/formats/safetensors.js';
+import { networkFromJson } from '../../src/models/networkJson.js';
 import { BlobStore } from '../../src/store/blobs.js';
 
 const STEP_MS = 20;

@@ -5,8 +5,8 @@ import pino from 'pino';
 import { JobError, type PredictJob } from '../../src/jobs/protocol.js';
 import { Supervisor } from '../../src/jobs/supervisor.js';
 import { networkToJson } from '../../src/models/networkJson.js';
-import { temporaryFolder } from '../store/fixtures.js';
 import { FAKE_EXECUTOR } from '../services/fixtures.js';
+import { temporaryFolder } from '../store/fixtures.js';
 import { seeded, smallNetwork } from '../training/fixtures.js';
 
 const hasCode = (code: string) => (error: unknown) => error instanceof JobError && error.code === code;
@@ -24,7 +24,7 @@ async function supervised(
 ): Promise<void> {
   const folder = await temporaryFolder();
   const supervisor = new Supervisor({
-    settings: { executor: FAKE_EXECUTOR.href, blobs: folder.path },
+    settings: { executor: FAKE_EXECUTOR.href, blobs: folder.path, adapter: null },
     limits: { memoryMb: 256, startMs: 10_000, silenceMs: 10_000, stopMs: 2000, ...limits },
     logger: pino({ level: 'silent' }),
     backoffMs: 20,
