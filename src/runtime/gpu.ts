@@ -27,26 +27,15 @@ export interface GpuOptions extends EngineOptions {
  */
 export async function openEngine({ adapter = null, ...options }: GpuOptions = {}): Promise<Engine> {
   const key = adapter ?? '';
-  let gpu = instances.get(key);
-  if (!gpu) {
-    gpu = createInstance(adapter);
-    instances.set(key, gpu);
-  }
-  return Engine.open(gpu, { pause, ...options });
-}
-
-function createInstance(adapter: string | null): GPU {
-  if (adapter === null) return create([]);
+  const gpu = instances.get(key) ?? create(adapter === null ? [] : [`adapter=${adapter}`]);
+  instances.set(key, gpu);
   try {
-    return create([`adapter=${adapter}`]);
+    return await Engine.open(gpu, { pause, ...options });
   } catch (cause) {
-    throw new EngineError(
-      'NO_ADAPTER',
-      `No adapter has ${JSON.stringify(adapter)} in its name. ${(cause as Error).message}`,
-      {
-        cause,
-      },
-    );
+    if (adapter === null || cause instanceof EngineError) throw cause;
+    // Dawn's message lists the adapters.
+    const message = `No adapter has ${JSON.stringify(adapter)} in its name: ${(cause as Error).message}`;
+    throw new EngineError('NO_ADAPTER', message, { cause });
   }
 }
 
