@@ -243,6 +243,7 @@ export class Plan {
     inputs: ReadonlyMap<string, Tensor>,
     outputs: ReadonlyMap<string, Tensor>,
   ): Promise<Plan> {
+    checkBindings(engine, dispatches);
     const owned: GPUBuffer[] = [];
     const pipelines = await Promise.all(dispatches.map((dispatch) => engine.pipeline(dispatch.program)));
     try {
@@ -392,6 +393,21 @@ export class Plan {
     this.disposed = true;
     for (const buffer of [...this.owned, ...this.staging]) this.engine.destroyBuffer(buffer);
     this.staging.length = 0;
+  }
+}
+
+/** What a shader may bind is often far less than what a buffer may hold: 128 MiB by default, and on software adapters. */
+function checkBindings(engine: Engine, dispatches: readonly Dispatch[]): void {
+  const largest = engine.device.limits.maxStorageBufferBindingSize;
+  for (const { bindings } of dispatches) {
+    for (const { tensor } of bindings) {
+      const bytes = byteLength(tensor.shape, tensor.dtype, tensor.layout);
+      if (bytes <= largest) continue;
+      throw new EngineError(
+        'LIMIT_EXCEEDED',
+        `${tensor.label} [${tensor.shape.join(', ')}] takes ${bytes} bytes; this adapter binds at most ${largest}. Use a smaller batch or smaller pictures.`,
+      );
+    }
   }
 }
 

@@ -47,6 +47,19 @@ describe('engine and plans', () => {
     assert.throws(() => engine.createBuffer('huge', bytes, 0x80), coded('LIMIT_EXCEEDED'));
   });
 
+  test('a tensor larger than the adapter binds is refused with the way out', async () => {
+    const side = Math.ceil(Math.sqrt(engine.device.limits.maxStorageBufferBindingSize / 4)) + 1;
+    const b = new PlanBuilder(engine);
+    b.output('y', activation(b, b.input('x', [1, 1, side, side]), 'relu'));
+    const before = engine.memory;
+    await assert.rejects(b.compile(), (error: unknown) => {
+      assert.ok(error instanceof EngineError && error.code === 'LIMIT_EXCEEDED');
+      assert.match(error.message, /smaller batch/);
+      return true;
+    });
+    assert.deepEqual(engine.memory, before);
+  });
+
   test('shapes that are none, and inputs of another size, are refused', async () => {
     const b = new PlanBuilder(engine);
     assert.throws(() => b.input('x', [2, 0]), coded('INVALID_SHAPE'));

@@ -169,6 +169,19 @@ const CASES: OpCase[] = [
     { kind: 'add' },
     (b, [x, y]) => add(b, x as Tensor, y as Tensor),
   ),
+  {
+    ...layerCase(
+      'add',
+      [
+        [2, 3, 3, 5],
+        [2, 3, 3, 5],
+      ],
+      { kind: 'add' },
+      (b, [x, y]) => add(b, x as Tensor, y as Tensor, { activation: 'relu' }),
+    ),
+    name: 'add and ReLU',
+    reference: ({ x0, x1 }) => (x0 as Float64Array).map((value, i) => Math.max(0, value + (x1?.[i] as number))),
+  },
   layerCase(
     'concat of 3',
     [
