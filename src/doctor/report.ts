@@ -5,7 +5,8 @@ import { arch, availableParallelism, platform, release, totalmem } from 'node:os
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ConfigError, loadConfig } from '../config.js';
-import type { AdapterDescription, KernelFamily } from '../kernels/engine.js';
+import type { AdapterDescription } from '../kernels/adapter.js';
+import type { KernelFamily } from '../kernels/engine.js';
 import { graftVersion } from '../version.js';
 
 export interface Probe {

@@ -10,7 +10,7 @@ import { globalAveragePool } from '../kernels/ops/globalAveragePool/globalAverag
 import { averagePool, maxPool } from '../kernels/ops/pool/pool.js';
 import { softmax } from '../kernels/ops/softmax/softmax.js';
 import { zeroPad } from '../kernels/ops/zeroPad/zeroPad.js';
-import type { PlanBuilder } from '../kernels/plan.js';
+import type { PlanBuilder } from '../kernels/planBuilder.js';
 import type { Tensor } from '../kernels/tensor.js';
 import type { Activation, BatchNormLayer, Conv2dLayer, Layer, Network, Weights } from '../models/network.js';
 import type { DeviceWeights } from './deviceWeights.js';

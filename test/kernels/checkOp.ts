@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Engine } from '../../src/kernels/engine.js';
-import { PlanBuilder } from '../../src/kernels/plan.js';
+import { PlanBuilder } from '../../src/kernels/planBuilder.js';
 import { elementCount, type LayoutKind, type Shape, type Tensor } from '../../src/kernels/tensor.js';
 
 export interface OpInput {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { Engine } from '../../src/kernels/engine.js';
 import { softmaxCrossEntropy } from '../../src/kernels/ops/crossEntropy/crossEntropy.js';
-import { PlanBuilder } from '../../src/kernels/plan.js';
+import { PlanBuilder } from '../../src/kernels/planBuilder.js';
 import { openEngine, releaseGpu } from '../../src/runtime/gpu.js';
 import { freshSeed, seeded } from '../training/fixtures.js';
 import { assertClose } from './checkOp.js';

@@ -3,7 +3,7 @@ import { after, before, describe, test } from 'node:test';
 import type { Engine } from '../../src/kernels/engine.js';
 import { EngineError } from '../../src/kernels/errors.js';
 import { dropout } from '../../src/kernels/ops/dropout/dropout.js';
-import { PlanBuilder } from '../../src/kernels/plan.js';
+import { PlanBuilder } from '../../src/kernels/planBuilder.js';
 import { openEngine, releaseGpu } from '../../src/runtime/gpu.js';
 import { freshSeed } from '../training/fixtures.js';
 

@@ -4,7 +4,7 @@ import type { Engine } from '../../src/kernels/engine.js';
 import { EngineError, type EngineErrorCode } from '../../src/kernels/errors.js';
 import { activation } from '../../src/kernels/ops/activation/activation.js';
 import { add } from '../../src/kernels/ops/add/add.js';
-import { PlanBuilder } from '../../src/kernels/plan.js';
+import { PlanBuilder } from '../../src/kernels/planBuilder.js';
 import { openEngine, releaseGpu } from '../../src/runtime/gpu.js';
 
 const coded = (code: EngineErrorCode) => (error: unknown) => error instanceof EngineError && error.code === code;

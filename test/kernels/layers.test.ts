@@ -9,7 +9,7 @@ import { globalAveragePool } from '../../src/kernels/ops/globalAveragePool/globa
 import { averagePool, maxPool } from '../../src/kernels/ops/pool/pool.js';
 import { softmax } from '../../src/kernels/ops/softmax/softmax.js';
 import { zeroPad } from '../../src/kernels/ops/zeroPad/zeroPad.js';
-import type { PlanBuilder } from '../../src/kernels/plan.js';
+import type { PlanBuilder } from '../../src/kernels/planBuilder.js';
 import type { Tensor } from '../../src/kernels/tensor.js';
 import type { BatchNormLayer, Layer } from '../../src/models/network.js';
 import { layerShape } from '../../src/models/shapes.js';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { Engine } from '../../src/kernels/engine.js';
 import { adamUpdate, globalNormScale, sgdUpdate } from '../../src/kernels/ops/optimizer/optimizer.js';
-import { PlanBuilder } from '../../src/kernels/plan.js';
+import { PlanBuilder } from '../../src/kernels/planBuilder.js';
 import { openEngine, releaseGpu } from '../../src/runtime/gpu.js';
 import { freshSeed, seeded } from '../training/fixtures.js';
 import { assertClose } from './checkOp.js';

@@ -1,7 +1,7 @@
 import { after, before, describe, test } from 'node:test';
 import type { Engine } from '../../src/kernels/engine.js';
 import { normalizePictures } from '../../src/kernels/ops/pictures/pictures.js';
-import { PlanBuilder } from '../../src/kernels/plan.js';
+import { PlanBuilder } from '../../src/kernels/planBuilder.js';
 import { openEngine, releaseGpu } from '../../src/runtime/gpu.js';
 import { freshSeed, seeded } from '../training/fixtures.js';
 import { assertClose } from './checkOp.js';

@@ -4,7 +4,7 @@ import { after, before, describe, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs-core';
 import { conv2d } from '../../src/kernels/ops/conv2d/conv2d.js';
 import { averagePool, maxPool } from '../../src/kernels/ops/pool/pool.js';
-import { PlanBuilder } from '../../src/kernels/plan.js';
+import { PlanBuilder } from '../../src/kernels/planBuilder.js';
 import type { Tensor } from '../../src/kernels/tensor.js';
 import { freshSeed, seeded } from '../training/fixtures.js';
 import { gradientsRegistered } from '../training/tfjsGradients.js';

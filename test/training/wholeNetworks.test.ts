@@ -3,7 +3,7 @@ import { after, before, describe, test } from 'node:test';
 import type { Engine } from '../../src/kernels/engine.js';
 import { softmaxCrossEntropy } from '../../src/kernels/ops/crossEntropy/crossEntropy.js';
 import { flatten } from '../../src/kernels/ops/flatten/flatten.js';
-import { PlanBuilder } from '../../src/kernels/plan.js';
+import { PlanBuilder } from '../../src/kernels/planBuilder.js';
 import { mobilenetV2 } from '../../src/models/architectures/mobilenetV2.js';
 import { resnet18 } from '../../src/models/architectures/resnet.js';
 import { squeezenet } from '../../src/models/architectures/squeezenet.js';

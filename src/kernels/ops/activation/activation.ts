@@ -1,4 +1,5 @@
-import { f32, linearGrid, type PlanBuilder, read, write } from '../../plan.js';
+import { f32, linearGrid, read, write } from '../../dispatch.js';
+import { type PlanBuilder } from '../../planBuilder.js';
 import { byteLength, type Tensor } from '../../tensor.js';
 import forwardSource from './activation.wgsl.js';
 import gradientSource from './activationGradient.wgsl.js';

@@ -1,5 +1,6 @@
+import { linearGrid, read, write } from '../../dispatch.js';
 import { EngineError } from '../../errors.js';
-import { linearGrid, type PlanBuilder, read, write } from '../../plan.js';
+import { type PlanBuilder } from '../../planBuilder.js';
 import type { Tensor } from '../../tensor.js';
 import { type ActivationKind, activationGradient, activationUniforms, quadsOf } from '../activation/activation.js';
 import source from './add.wgsl.js';

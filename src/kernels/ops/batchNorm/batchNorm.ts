@@ -1,5 +1,6 @@
+import { type Binding, f32, type Grid, linearGrid, read, readWrite, write } from '../../dispatch.js';
 import { EngineError } from '../../errors.js';
-import { type Binding, f32, type Grid, linearGrid, type PlanBuilder, read, readWrite, write } from '../../plan.js';
+import { type PlanBuilder } from '../../planBuilder.js';
 import { rowLayout, type Tensor } from '../../tensor.js';
 import { type ActivationKind, activationUniforms } from '../activation/activation.js';
 import gradientSumsSource from './gradientSums.wgsl.js';

@@ -1,5 +1,6 @@
+import { type Binding, linearGrid, read, readWrite, write } from '../../dispatch.js';
 import { EngineError } from '../../errors.js';
-import { type Binding, linearGrid, type PlanBuilder, read, readWrite, write } from '../../plan.js';
+import { type PlanBuilder } from '../../planBuilder.js';
 import { rowLayout, type Tensor } from '../../tensor.js';
 import source from './copyRows.wgsl.js';
 

@@ -1,5 +1,5 @@
 import { EngineError } from '../../errors.js';
-import type { PlanBuilder } from '../../plan.js';
+import type { PlanBuilder } from '../../planBuilder.js';
 import { rowLayout, type Tensor } from '../../tensor.js';
 import { type ActivationKind, activationGradient } from '../activation/activation.js';
 import { denseProduct } from '../product/denseProduct.js';

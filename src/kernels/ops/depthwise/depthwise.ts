@@ -1,4 +1,5 @@
-import { type Dispatch, linearGrid, type PlanBuilder, read, write } from '../../plan.js';
+import { type Dispatch, linearGrid, read, write } from '../../dispatch.js';
+import { type PlanBuilder } from '../../planBuilder.js';
 import { rowLayout, type Tensor } from '../../tensor.js';
 import { activationUniforms } from '../activation/activation.js';
 import type { Conv2dEpilogue, ConvolutionGradient } from '../conv2d/conv2d.js';

@@ -1,5 +1,5 @@
 import { EngineError } from '../../errors.js';
-import type { PlanBuilder } from '../../plan.js';
+import type { PlanBuilder } from '../../planBuilder.js';
 import type { Tensor } from '../../tensor.js';
 import { denseProduct } from '../product/denseProduct.js';
 import type { RightOperand } from '../product/product.js';

@@ -1,4 +1,5 @@
-import { f32, linearGrid, type PlanBuilder, read, readWrite } from '../../plan.js';
+import { f32, linearGrid, read, readWrite } from '../../dispatch.js';
+import { type PlanBuilder } from '../../planBuilder.js';
 import { elementCount, type Tensor } from '../../tensor.js';
 import { quadsOf } from '../activation/activation.js';
 import adamSource from './adam.wgsl.js';

@@ -1,5 +1,6 @@
+import { f32, linearGrid, read, write } from '../../dispatch.js';
 import { EngineError } from '../../errors.js';
-import { f32, linearGrid, type PlanBuilder, read, write } from '../../plan.js';
+import { type PlanBuilder } from '../../planBuilder.js';
 import { rowLayout, type Tensor } from '../../tensor.js';
 import source from './pictures.wgsl.js';
 

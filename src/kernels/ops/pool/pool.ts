@@ -1,5 +1,6 @@
+import { linearGrid, read, write } from '../../dispatch.js';
 import { EngineError } from '../../errors.js';
-import { linearGrid, type PlanBuilder, read, write } from '../../plan.js';
+import { type PlanBuilder } from '../../planBuilder.js';
 import { rowLayout, type Tensor } from '../../tensor.js';
 import { type Pair, pooledLength, type WindowPadding } from '../window.js';
 import averageSource from './averagePool.wgsl.js';

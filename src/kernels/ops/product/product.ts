@@ -1,5 +1,6 @@
+import { type Binding, type Float32Uniform, read, write } from '../../dispatch.js';
 import type { Program } from '../../engine.js';
-import { type Binding, type Float32Uniform, type PlanBuilder, read, write } from '../../plan.js';
+import { type PlanBuilder } from '../../planBuilder.js';
 import type { Tensor } from '../../tensor.js';
 import { type ActivationKind, activationUniforms } from '../activation/activation.js';
 import { geometryUniforms, type OperandKind, type PatchGeometry } from './operand.js';

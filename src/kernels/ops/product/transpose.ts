@@ -1,4 +1,5 @@
-import { linearGrid, type PlanBuilder, read, write } from '../../plan.js';
+import { linearGrid, read, write } from '../../dispatch.js';
+import { type PlanBuilder } from '../../planBuilder.js';
 import { elementCount, type Tensor } from '../../tensor.js';
 import source from './transpose.wgsl.js';
 

@@ -1,4 +1,5 @@
-import { type PlanBuilder, read, write } from '../../plan.js';
+import { read, write } from '../../dispatch.js';
+import { type PlanBuilder } from '../../planBuilder.js';
 import { rowLayout, type Tensor } from '../../tensor.js';
 import source from './sumRows.wgsl.js';
 

@@ -1,0 +1,165 @@
+import { type Dispatch, linearGrid, MAX_GROUPS, read, write } from './dispatch.js';
+import type { DeviceTensor, Engine } from './engine.js';
+import { EngineError } from './errors.js';
+import accumulateSource from './ops/accumulate.wgsl.js';
+import fillSource from './ops/fill.wgsl.js';
+import { Plan } from './plan.js';
+import { byteLength, checkShape, type DType, type LayoutKind, type Shape, type Tensor } from './tensor.js';
+
+/** Tells whether each input needs a gradient; returns one gradient for each input that does (null elsewhere). */
+export type Backward = (outputGradient: Tensor, needs: readonly boolean[]) => readonly (Tensor | null)[];
+
+interface TapeEntry {
+  readonly inputs: readonly Tensor[];
+  readonly output: Tensor;
+  readonly backward: Backward;
+}
+
+/**
+ * Collects the dispatches of one plan. Ops call `temporary` and `dispatch`, and `differentiable` to put their backward
+ * pass on the tape; `compile` places every temporary in reused buffers by liveness and fixes the list.
+ */
+export class PlanBuilder {
+  private readonly tensors: Tensor[] = [];
+  private readonly persistents = new Map<number, DeviceTensor>();
+  private readonly deviceTensors = new Map<DeviceTensor, Tensor>();
+  private readonly inputs = new Map<string, Tensor>();
+  private readonly outputs = new Map<string, Tensor>();
+  private readonly dispatches: Dispatch[] = [];
+  private readonly tape: TapeEntry[] = [];
+
+  constructor(readonly engine: Engine) {}
+
+  private make(label: string, shape: Shape, dtype: DType, layout: LayoutKind, requiresGradient = false): Tensor {
+    checkShape(shape, label);
+    const tensor: Tensor = { id: this.tensors.length, label, shape, dtype, layout, requiresGradient };
+    this.tensors.push(tensor);
+    return tensor;
+  }
+
+  /** A value given anew at every run, under its name. f32 in `rows` layout is given in logical order. */
+  input(
+    name: string,
+    shape: Shape,
+    options: { dtype?: DType; layout?: LayoutKind; requiresGradient?: boolean } = {},
+  ): Tensor {
+    if (this.inputs.has(name)) throw new EngineError('INVALID_ARGUMENT', `The plan has an input ${name} already.`);
+    const tensor = this.make(name, shape, options.dtype ?? 'f32', options.layout ?? 'rows', options.requiresGradient);
+    this.inputs.set(name, tensor);
+    return tensor;
+  }
+
+  /** A tensor that lives outside of the plan. `trainable` asks `backward` for its gradient. */
+  persistent(storage: DeviceTensor, options: { trainable?: boolean } = {}): Tensor {
+    const known = this.deviceTensors.get(storage);
+    if (known) return known;
+    const tensor = this.make(storage.label, storage.shape, storage.dtype, storage.layout, options.trainable);
+    this.persistents.set(tensor.id, storage);
+    this.deviceTensors.set(storage, tensor);
+    return tensor;
+  }
+
+  /** A value that lives only within a run of the plan. */
+  temporary(label: string, shape: Shape, options: { dtype?: DType; layout?: LayoutKind } = {}): Tensor {
+    return this.make(label, shape, options.dtype ?? 'f32', options.layout ?? 'rows');
+  }
+
+  /** A value that is read back after each run, under its name. */
+  output(name: string, tensor: Tensor): void {
+    this.outputs.set(name, tensor);
+  }
+
+  dispatch(dispatch: Dispatch): void {
+    if (dispatch.workgroups.some((count) => count > MAX_GROUPS || count < 1 || !Number.isInteger(count))) {
+      throw new EngineError(
+        'LIMIT_EXCEEDED',
+        `${dispatch.label}: a grid of ${dispatch.workgroups.join(' x ')} workgroups; each side must be 1..${MAX_GROUPS}.`,
+      );
+    }
+    this.dispatches.push(dispatch);
+  }
+
+  /** Puts an op's backward pass on the tape where one of its inputs needs a gradient, and marks the output accordingly. */
+  differentiable(inputs: readonly Tensor[], output: Tensor, backward: Backward): Tensor {
+    if (inputs.some((input) => input.requiresGradient)) {
+      output.requiresGradient = true;
+      this.tape.push({ inputs, output, backward });
+    }
+    return output;
+  }
+
+  /**
+   * Appends the backward pass from `from` and returns the gradients of all tensors on the way, by tensor. `seed` is the
+   * gradient of `from`; without it, 1 everywhere (the loss).
+   */
+  backward(from: Tensor, seed?: Tensor): ReadonlyMap<Tensor, Tensor> {
+    const gradients = new Map<Tensor, Tensor>();
+    gradients.set(from, seed ?? this.fill(`d ${from.label}`, from, 1));
+    for (const { inputs, output, backward } of [...this.tape].reverse()) {
+      const gradient = gradients.get(output);
+      if (!gradient) continue;
+      const results = backward(
+        gradient,
+        inputs.map((input) => input.requiresGradient),
+      );
+      inputs.forEach((input, index) => {
+        const addend = results[index];
+        if (!addend || !input.requiresGradient) return;
+        const sum = gradients.get(input);
+        gradients.set(input, sum ? this.sum(sum, addend) : addend);
+      });
+    }
+    return gradients;
+  }
+
+  private quads(tensor: Tensor): number {
+    return byteLength(tensor.shape, tensor.dtype, tensor.layout) / 16;
+  }
+
+  private sum(a: Tensor, b: Tensor): Tensor {
+    const total = this.temporary(a.label, a.shape, { layout: a.layout });
+    this.dispatch({
+      label: `accumulate ${a.label}`,
+      program: { label: 'accumulate', code: accumulateSource },
+      bindings: [read(a), read(b), write(total)],
+      uniforms: [this.quads(a)],
+      workgroups: linearGrid(this.quads(a)),
+    });
+    return total;
+  }
+
+  private fillDispatch(tensor: Tensor, value: number): Dispatch {
+    const bits = new Uint32Array(new Float32Array([value]).buffer)[0] as number;
+    return {
+      label: `fill ${tensor.label}`,
+      program: { label: 'fill', code: fillSource },
+      bindings: [write(tensor)],
+      uniforms: [this.quads(tensor), bits],
+      workgroups: linearGrid(this.quads(tensor)),
+    };
+  }
+
+  /** A float32 temporary of `like`'s shape and layout that holds `value` everywhere. */
+  fill(label: string, like: Tensor, value: number): Tensor {
+    const tensor = this.temporary(label, like.shape, { layout: like.layout });
+    this.dispatch(this.fillDispatch(tensor, value));
+    return tensor;
+  }
+
+  /**
+   * Compiles all programs in parallel, allocates every buffer and binds them.
+   * `poison` fills each output of a dispatch with NaN before the dispatch, so that an element it does not write shows.
+   */
+  async compile(options: { poison?: boolean } = {}): Promise<Plan> {
+    let dispatches: Dispatch[] = this.dispatches;
+    if (options.poison) {
+      dispatches = dispatches.flatMap((dispatch) => {
+        const written = dispatch.bindings.filter(
+          (binding) => binding.access === 'write' && binding.tensor.dtype === 'f32',
+        );
+        return [...written.map((binding) => this.fillDispatch(binding.tensor, Number.NaN)), dispatch];
+      });
+    }
+    return Plan.create(this.engine, dispatches, this.persistents, this.inputs, this.outputs);
+  }
+}
