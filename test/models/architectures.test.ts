@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { matchArchitecture } from '../../src/models/architectures/registry.js';
 import { mobilenetV2 } from '../../src/models/architectures/mobilenetV2.js';
+import { matchArchitecture } from '../../src/models/architectures/registry.js';
 import { resnet18, resnet34 } from '../../src/models/architectures/resnet.js';
 import { squeezenet } from '../../src/models/architectures/squeezenet.js';
 import { initializeWeights } from '../../src/models/initialize.js';

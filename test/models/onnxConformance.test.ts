@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { ModelError } from '../../src/models/errors.js';
-import { importOnnx } from '../../src/models/formats/onnx.js';
 import { readOnnxModel } from '../../src/models/formats/onnx/proto.js';
 import { type Constant, readConstant } from '../../src/models/formats/onnx/tensor.js';
+import { importOnnx } from '../../src/models/formats/onnx.js';
 import { assertClose } from './fixtures.js';
-import { rawTensor, tensor, INT64, onnxFile, valueInfo, withInitializers } from './onnxWriter.js';
+import { INT64, onnxFile, rawTensor, tensor, valueInfo, withInitializers } from './onnxWriter.js';
 import { referenceOutput } from './reference.js';
 
 const FOLDER = '../shared/conformance/onnx-node';

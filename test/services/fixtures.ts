@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import pino from 'pino';
 import { type Config, loadConfig } from '../../src/config.js';
 import { writeModel } from '../../src/models/formats/safetensors.js';
@@ -8,7 +9,6 @@ import { createServices } from '../../src/services/createServices.js';
 import { Database } from '../../src/store/database.js';
 import { insertDataset } from '../../src/store/datasets.js';
 import type { Split } from '../../src/store/schema.js';
-import { Readable } from 'node:stream';
 import { seeded, smallNetwork } from '../training/fixtures.js';
 
 export const FAKE_EXECUTOR = new URL('../jobs/fakeExecutor.js', import.meta.url);
