@@ -3,6 +3,7 @@ import { EngineError } from '../../errors.js';
 import { type PlanBuilder } from '../../planBuilder.js';
 import { rowLayout, type Tensor } from '../../tensor.js';
 import { type ActivationKind, activationUniforms } from '../activation/activation.js';
+import { reductionLanes } from '../sumRows/sumRows.js';
 import gradientSumsSource from './gradientSums.wgsl.js';
 import inputGradientSource from './inputGradient.wgsl.js';
 import normalizeSource from './normalize.wgsl.js';
@@ -52,7 +53,7 @@ export function batchNorm(
   if (mode === 'batch') {
     b.dispatch({
       label: `batch statistics ${x.label}`,
-      program: { label: 'batch statistics', code: statisticsSource },
+      program: { label: 'batch statistics', code: statisticsSource, constants: reductionLanes(b) },
       bindings: [read(x), write(moments), readWrite(runningMean), readWrite(runningVariance)],
       uniforms: [columns, quadsPerRow, f32(epsilon), f32(momentum)],
       workgroups: [channels, 1, 1],
@@ -86,7 +87,7 @@ export function batchNorm(
     const dBias = b.temporary(`d bias ${x.label}`, [channels], { layout: 'dense' });
     b.dispatch({
       label: `batch norm sums ${x.label}`,
-      program: { label: 'batch norm sums', code: gradientSumsSource },
+      program: { label: 'batch norm sums', code: gradientSumsSource, constants: reductionLanes(b) },
       bindings: [read(x), read(dy), read(moments), orAny(weight), orAny(bias), write(dWeight), write(dBias)],
       uniforms: [columns, quadsPerRow, affine, fused, upper],
       workgroups: [channels, 1, 1],

@@ -1,5 +1,7 @@
 // One workgroup per channel: the sums of dy xhat and of dy over the row, which are the gradients of weight and bias. Where an
 // activation is fused, dy passes where the normalised value, computed again, lies between its bounds.
+// A power of two: one SIMD register on software adapters, where each further one costs a switch at every barrier.
+override lanes: u32 = 64u;
 struct Parameters { columns: u32, quadsPerRow: u32, affine: u32, fused: u32, upper: f32 }
 @group(0) @binding(0) var<storage, read> x: array<vec4f>;
 @group(0) @binding(1) var<storage, read> dy: array<vec4f>;
@@ -9,9 +11,9 @@ struct Parameters { columns: u32, quadsPerRow: u32, affine: u32, fused: u32, upp
 @group(0) @binding(5) var<storage, read_write> dWeight: array<f32>;
 @group(0) @binding(6) var<storage, read_write> dBias: array<f32>;
 @group(0) @binding(7) var<uniform> p: Parameters;
-var<workgroup> sums: array<vec2f, 64>;
+var<workgroup> sums: array<vec2f, lanes>;
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(lanes)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let channel = group.x;
   let moments = batch[channel];
@@ -20,7 +22,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let start = channel * p.quadsPerRow;
   var plain = vec4f();
   var weighted = vec4f();
-  for (var quad = lane; quad < p.quadsPerRow; quad += 64u) {
+  for (var quad = lane; quad < p.quadsPerRow; quad += lanes) {
     let centred = x[start + quad] - moments.x;
     // What lies behind the last column is unspecified.
     var passes = vec4u(0u, 1u, 2u, 3u) + quad * 4u < vec4u(p.columns);
@@ -33,7 +35,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     weighted += select(vec4f(), gradient * (centred * moments.y), passes);
   }
   sums[lane] = vec2f(weighted.x + weighted.y + weighted.z + weighted.w, plain.x + plain.y + plain.z + plain.w);
-  for (var half = 32u; half > 0u; half /= 2u) {
+  for (var half = lanes / 2u; half > 0u; half /= 2u) {
     workgroupBarrier();
     if (lane < half) {
       sums[lane] += sums[lane + half];

@@ -1,17 +1,19 @@
-// One workgroup per channel. Two passes over the row: the mean, then the mean squared deviation. 64 sums of quads each, added in a
-// fixed tree. batch[c] = (mean, 1 / sqrt(variance + epsilon)); running statistics move in place, with the unbiased variance.
+// One workgroup per channel. Two passes over the row: the mean, then the mean squared deviation. A sum of quads per
+// lane, added in a fixed tree. batch[c] = (mean, 1 / sqrt(variance + epsilon)); running statistics move in place, with the unbiased variance.
+// A power of two: one SIMD register on software adapters, where each further one costs a switch at every barrier.
+override lanes: u32 = 64u;
 struct Parameters { columns: u32, quadsPerRow: u32, epsilon: f32, momentum: f32 }
 @group(0) @binding(0) var<storage, read> x: array<vec4f>;
 @group(0) @binding(1) var<storage, read_write> batch: array<vec2f>;
 @group(0) @binding(2) var<storage, read_write> runningMean: array<f32>;
 @group(0) @binding(3) var<storage, read_write> runningVariance: array<f32>;
 @group(0) @binding(4) var<uniform> p: Parameters;
-var<workgroup> sums: array<f32, 64>;
+var<workgroup> sums: array<f32, lanes>;
 
 fn total(lane: u32, value: vec4f) -> f32 {
   workgroupBarrier();
   sums[lane] = value.x + value.y + value.z + value.w;
-  for (var half = 32u; half > 0u; half /= 2u) {
+  for (var half = lanes / 2u; half > 0u; half /= 2u) {
     workgroupBarrier();
     if (lane < half) {
       sums[lane] += sums[lane + half];
@@ -26,18 +28,18 @@ fn isColumn(quad: u32) -> vec4<bool> {
   return vec4u(0u, 1u, 2u, 3u) + quad * 4u < vec4u(p.columns);
 }
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(lanes)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let channel = group.x;
   let start = channel * p.quadsPerRow;
   var sum = vec4f();
-  for (var quad = lane; quad < p.quadsPerRow; quad += 64u) {
+  for (var quad = lane; quad < p.quadsPerRow; quad += lanes) {
     sum += select(vec4f(), x[start + quad], isColumn(quad));
   }
   let count = f32(p.columns);
   let mean = total(lane, sum) / count;
   var squares = vec4f();
-  for (var quad = lane; quad < p.quadsPerRow; quad += 64u) {
+  for (var quad = lane; quad < p.quadsPerRow; quad += lanes) {
     let deviation = select(vec4f(), x[start + quad] - mean, isColumn(quad));
     squares += deviation * deviation;
   }

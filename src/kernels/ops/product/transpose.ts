@@ -1,6 +1,6 @@
-import { linearGrid, read, write } from '../../dispatch.js';
+import { MAX_GROUPS, read, write } from '../../dispatch.js';
 import { type PlanBuilder } from '../../planBuilder.js';
-import { elementCount, type Tensor } from '../../tensor.js';
+import type { Tensor } from '../../tensor.js';
 import source from './transpose.wgsl.js';
 
 /** A dense tensor seen as [groups, rows, columns, taps] -> [groups, columns, rows, taps]. */
@@ -14,8 +14,8 @@ export function transposeDense(
     label: `transpose ${x.label}`,
     program: { label: 'transpose', code: source },
     bindings: [read(x), write(y)],
-    uniforms: [elementCount(y.shape), rows, columns, taps],
-    workgroups: linearGrid(elementCount(y.shape)),
+    uniforms: [rows, columns, taps],
+    workgroups: [Math.ceil(rows / 64), Math.min(columns, MAX_GROUPS), groups],
   });
   return y;
 }
