@@ -115,5 +115,5 @@ export function cleanPath(name: string): { readonly path: string; readonly refus
 export function isHidden(path: string): boolean {
   return path
     .split('/')
-    .some((part) => part.startsWith('.') || part === '__MACOSX' || /^(thumbs\.db|desktop\.ini)$/i.test(part));
+    .some((part) => /^\.[^.]/.test(part) || part === '__MACOSX' || /^(thumbs\.db|desktop\.ini)$/i.test(part));
 }

@@ -21,30 +21,44 @@ export async function* tarEntries(stream: Readable, isGzipped: boolean, meter: A
   const fed = isGzipped ? pipeline(stream, createGunzip(), count, archive) : pipeline(stream, count, archive);
   // Awaited at the end; the reader below meets the same failure first, and without a handler it would end the process.
   fed.catch(() => undefined);
-  try {
-    for await (const entry of archive) {
-      meter.countEntry();
-      yield* oneEntry(entry, meter);
-    }
-    await fed;
-  } catch (error) {
-    if (error instanceof DatasetError) throw error;
-    // The pipeline knows why: a limit was passed, or the gzip data are damaged.
+  /** What went wrong: the pipeline knows whether a limit was passed or the gzip data are damaged. */
+  const failure = async (error: unknown): Promise<DatasetError> => {
+    if (error instanceof DatasetError) return error;
     const cause = await fed.then(
       () => error,
       (reason: unknown) => reason,
     );
-    if (cause instanceof DatasetError) throw cause;
-    throw new DatasetError('DAMAGED_ARCHIVE', `The tar archive cannot be read: ${(cause as Error).message}.`, {
-      cause,
-    });
+    if (cause instanceof DatasetError) return cause;
+    const { message } = cause as Error;
+    return new DatasetError('DAMAGED_ARCHIVE', `The tar archive cannot be read: ${message}.`, { cause });
+  };
+  const read = async (entry: Entry, path: string): Promise<Uint8Array> => {
+    try {
+      const chunks = entry as AsyncIterable<Uint8Array>;
+      return await readChunks(chunks, path, () => undefined, meter.limits.maxFileBytes);
+    } catch (error) {
+      throw await failure(error);
+    }
+  };
+  try {
+    for await (const entry of archive) {
+      meter.countEntry();
+      yield* oneEntry(entry, meter, read);
+    }
+    await fed;
+  } catch (error) {
+    throw await failure(error);
   } finally {
     stream.destroy();
     archive.destroy();
   }
 }
 
-async function* oneEntry(entry: Entry, meter: ArchiveMeter): ArchiveEntries {
+async function* oneEntry(
+  entry: Entry,
+  meter: ArchiveMeter,
+  read: (entry: Entry, path: string) => Promise<Uint8Array>,
+): ArchiveEntries {
   const { name, type, size } = entry.header;
   const { path, refused } = cleanPath(name);
   let wasRead = false;
@@ -52,11 +66,13 @@ async function* oneEntry(entry: Entry, meter: ArchiveMeter): ArchiveEntries {
     const reason = refused ?? whyRefused(type, size, meter.limits.maxFileBytes);
     if (reason) yield { path, refused: reason };
     else {
-      const read = () => {
-        wasRead = true;
-        return readChunks(entry as AsyncIterable<Uint8Array>, path, () => undefined, meter.limits.maxFileBytes);
+      yield {
+        path,
+        read: () => {
+          wasRead = true;
+          return read(entry, path);
+        },
       };
-      yield { path, read };
     }
   }
   // The next header lies behind this entry's bytes.

@@ -10,6 +10,8 @@ export function zip(files: Readonly<Record<string, Uint8Array>>, lie?: number): 
     const packed = deflateRawSync(data);
     const common = Buffer.alloc(26);
     common.writeUInt16LE(20, 0);
+    // Bit 11: names are UTF-8 (4.4.4).
+    common.writeUInt16LE(0x800, 2);
     common.writeUInt16LE(8, 4);
     common.writeUInt32LE(crc32(data), 10);
     common.writeUInt32LE(packed.length, 14);
