@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { crc32 } from 'node:zlib';
-import sharp from 'sharp';
+import sharp, { type Sharp } from 'sharp';
 import { decodePicture, inspectPicture } from '../../src/datasets/decode.js';
 import { DatasetError } from '../../src/datasets/errors.js';
 import type { Preprocessing } from '../../src/models/network.js';
@@ -30,7 +30,7 @@ const COLOURS = [
   [255, 255, 255],
 ] as const;
 
-function blocks(): sharp.Sharp {
+function blocks(): Sharp {
   const data = Buffer.alloc(16 * 16 * 3);
   for (let y = 0; y < 16; y++) {
     for (let x = 0; x < 16; x++) {
