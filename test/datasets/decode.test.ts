@@ -176,7 +176,7 @@ describe('decoding', () => {
     const pixels = await decodePicture(stripes, preprocessing(8, 8));
     assert.ok(
       pixels.every((value) => Math.abs(value - 127.5) < 25),
-      `${pixels.subarray(0, 12)}`,
+      [...pixels.subarray(0, 12)].join(),
     );
   });
 });
