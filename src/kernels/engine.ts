@@ -1,15 +1,7 @@
 import { type AdapterDescription, describeAdapter } from './adapter.js';
 import { EngineError } from './errors.js';
-import {
-  byteLength,
-  checkShape,
-  type DType,
-  elementCount,
-  type LayoutKind,
-  packRows,
-  type Shape,
-  unpackRows,
-} from './tensor.js';
+import { byteLength, checkShape, type DType, elementCount, type LayoutKind, type Shape } from './tensor.js';
+import { decodeValues, encodeValues } from './values.js';
 
 /**
  * Which structure of kernel suits the adapter: `subgroup8` for software adapters whose subgroups are always 8 wide (one
@@ -28,6 +20,8 @@ export interface EngineOptions {
 export interface Program {
   readonly label: string;
   readonly code: string;
+  /** WGSL extensions that the code needs; it has no `enable` directives of its own. */
+  readonly enables?: readonly ('subgroups' | 'f16')[];
   readonly constants?: Readonly<Record<string, number>>;
 }
 
@@ -38,6 +32,8 @@ export interface DeviceTensor {
   readonly dtype: DType;
   readonly layout: LayoutKind;
   readonly buffer: GPUBuffer;
+  /** Where in the buffer it begins, in bytes; a multiple of the adapter's binding alignment. 0 where it has the buffer to itself. */
+  readonly offset: number;
 }
 
 const OPTIONAL_FEATURES = ['subgroups', 'shader-f16', 'timestamp-query'] as const;
@@ -192,7 +188,7 @@ export class Engine {
       byteLength(shape, dtype, layout),
       GPU_BUFFER_USAGE.STORAGE | GPU_BUFFER_USAGE.COPY_DST | GPU_BUFFER_USAGE.COPY_SRC,
     );
-    return { label, shape, dtype, layout, buffer };
+    return { label, shape, dtype, layout, buffer, offset: 0 };
   }
 
   /** A persistent float32 tensor with `values` in logical row-major order. */
@@ -202,7 +198,7 @@ export class Engine {
     return tensor;
   }
 
-  /** Overwrites a float32 tensor with `values` in logical row-major order. */
+  /** Overwrites a float tensor with `values` in logical row-major order, rounded to what it stores. */
   write(tensor: DeviceTensor, values: Float32Array): void {
     const expected = elementCount(tensor.shape);
     if (values.length !== expected) {
@@ -211,26 +207,24 @@ export class Engine {
         `${tensor.label} is [${tensor.shape.join(', ')}]: ${expected} values expected, ${values.length} given.`,
       );
     }
-    const data = tensor.layout === 'rows' ? packRows(values, tensor.shape) : values;
-    this.device.queue.writeBuffer(tensor.buffer, 0, data as Float32Array<ArrayBuffer>);
+    this.device.queue.writeBuffer(tensor.buffer, tensor.offset, encodeValues(values, tensor));
   }
 
-  /** Reads a float32 tensor back in logical row-major order. */
+  /** Reads a float tensor back in logical row-major order. */
   async read(tensor: DeviceTensor): Promise<Float32Array<ArrayBuffer>> {
-    const raw = await this.readBuffer(tensor.buffer, byteLength(tensor.shape, tensor.dtype, tensor.layout));
-    const values = new Float32Array(raw);
-    return tensor.layout === 'rows' ? unpackRows(values, tensor.shape) : values.slice(0, elementCount(tensor.shape));
+    const bytes = byteLength(tensor.shape, tensor.dtype, tensor.layout);
+    return decodeValues(await this.readBuffer(tensor.buffer, tensor.offset, bytes), 0, tensor);
   }
 
   destroyTensor(tensor: DeviceTensor): void {
     this.destroyBuffer(tensor.buffer);
   }
 
-  private async readBuffer(buffer: GPUBuffer, bytes: number): Promise<ArrayBuffer> {
+  private async readBuffer(buffer: GPUBuffer, offset: number, bytes: number): Promise<ArrayBuffer> {
     const staging = this.createBuffer('readback', bytes, GPU_BUFFER_USAGE.MAP_READ | GPU_BUFFER_USAGE.COPY_DST);
     try {
       const encoder = this.device.createCommandEncoder();
-      encoder.copyBufferToBuffer(buffer, 0, staging, 0, bytes);
+      encoder.copyBufferToBuffer(buffer, offset, staging, 0, bytes);
       this.device.queue.submit([encoder.finish()]);
       await this.settle(staging.mapAsync(GPU_MAP_READ));
       return staging.getMappedRange().slice(0);

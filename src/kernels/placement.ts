@@ -18,6 +18,13 @@ export function checkBindings(engine: Engine, dispatches: readonly Dispatch[]): 
   }
 }
 
+/** Where a tensor lies on the device. */
+export interface Place {
+  readonly buffer: GPUBuffer;
+  /** Bytes from the buffer's begin. */
+  readonly offset: number;
+}
+
 interface Lifetime {
   readonly tensor: Tensor;
   first: number;
@@ -29,14 +36,14 @@ export function placeTemporaries(
   engine: Engine,
   dispatches: readonly Dispatch[],
   outputs: ReadonlyMap<string, Tensor>,
-  buffers: Map<number, GPUBuffer>,
+  places: Map<number, Place>,
   owned: GPUBuffer[],
   usage: number,
 ): void {
   const lifetimes = new Map<number, Lifetime>();
   dispatches.forEach((dispatch, index) => {
     for (const { tensor, access } of dispatch.bindings) {
-      if (buffers.has(tensor.id)) continue;
+      if (places.has(tensor.id)) continue;
       const lifetime = lifetimes.get(tensor.id);
       if (lifetime) lifetime.last = index;
       else if (access === 'read') {
@@ -48,7 +55,7 @@ export function placeTemporaries(
     }
   });
   for (const [name, tensor] of outputs) {
-    if (buffers.has(tensor.id)) continue;
+    if (places.has(tensor.id)) continue;
     const lifetime = lifetimes.get(tensor.id);
     if (!lifetime) throw new EngineError('INVALID_ARGUMENT', `The output ${name} is computed by nothing.`);
     lifetime.last = dispatches.length;
@@ -66,7 +73,7 @@ export function placeTemporaries(
   for (const slot of slots) {
     const buffer = engine.createBuffer('arena', slot.bytes, usage);
     owned.push(buffer);
-    for (const tenant of slot.tenants) buffers.set(tenant.tensor.id, buffer);
+    for (const tenant of slot.tenants) places.set(tenant.tensor.id, { buffer, offset: 0 });
   }
 }
 

@@ -1,8 +1,9 @@
 import type { Dispatch, Grid } from './dispatch.js';
 import { type DeviceTensor, type Engine, GPU_BUFFER_USAGE, GPU_MAP_READ } from './engine.js';
 import { EngineError } from './errors.js';
-import { checkBindings, createUniforms, placeTemporaries } from './placement.js';
-import { alignTo, byteLength, elementCount, packRows, type Tensor, unpackRows } from './tensor.js';
+import { checkBindings, createUniforms, type Place, placeTemporaries } from './placement.js';
+import { alignTo, BYTES_PER_ELEMENT, byteLength, elementCount, type Tensor } from './tensor.js';
+import { decodeValues, encodeHalf, encodeValues } from './values.js';
 
 interface Step {
   readonly pipeline: GPUComputePipeline;
@@ -19,7 +20,7 @@ export class Plan {
     private readonly engine: Engine,
     private readonly steps: readonly Step[],
     private readonly owned: readonly GPUBuffer[],
-    private readonly buffers: ReadonlyMap<number, GPUBuffer>,
+    private readonly places: ReadonlyMap<number, Place>,
     private readonly inputs: ReadonlyMap<string, Tensor>,
     private readonly outputs: ReadonlyMap<string, Tensor>,
     /** Bytes of the plan's own buffers (inputs, temporaries, uniforms); parameters are not among them. */
@@ -42,8 +43,8 @@ export class Plan {
     const pipelines = await Promise.all(dispatches.map((dispatch) => engine.pipeline(dispatch.program)));
     try {
       return await engine.checked('Compiling a plan', () => {
-        const buffers = new Map<number, GPUBuffer>();
-        for (const [id, storage] of persistents) buffers.set(id, storage.buffer);
+        const places = new Map<number, Place>();
+        for (const [id, { buffer, offset }] of persistents) places.set(id, { buffer, offset });
         const usage = GPU_BUFFER_USAGE.STORAGE | GPU_BUFFER_USAGE.COPY_DST | GPU_BUFFER_USAGE.COPY_SRC;
         for (const tensor of inputs.values()) {
           const buffer = engine.createBuffer(
@@ -52,14 +53,14 @@ export class Plan {
             usage,
           );
           owned.push(buffer);
-          buffers.set(tensor.id, buffer);
+          places.set(tensor.id, { buffer, offset: 0 });
         }
-        placeTemporaries(engine, dispatches, outputs, buffers, owned, usage);
+        placeTemporaries(engine, dispatches, outputs, places, owned, usage);
         const uniforms = createUniforms(engine, dispatches, owned);
         const steps = dispatches.map((dispatch, index): Step => {
           const pipeline = pipelines[index] as GPUComputePipeline;
           const resources: GPUBindingResource[] = dispatch.bindings.map(({ tensor }) => ({
-            buffer: buffers.get(tensor.id) as GPUBuffer,
+            ...(places.get(tensor.id) as Place),
             size: byteLength(tensor.shape, tensor.dtype, tensor.layout),
           }));
           const uniform = uniforms[index];
@@ -72,7 +73,7 @@ export class Plan {
           return { pipeline, group, workgroups: dispatch.workgroups };
         });
         const bytes = owned.reduce((sum, buffer) => sum + buffer.size, 0);
-        return new Plan(engine, steps, owned, buffers, inputs, outputs, bytes);
+        return new Plan(engine, steps, owned, places, inputs, outputs, bytes);
       });
     } catch (error) {
       for (const buffer of owned) engine.destroyBuffer(buffer);
@@ -119,7 +120,8 @@ export class Plan {
     let offset = 0;
     for (const tensor of this.outputs.values()) {
       const bytes = byteLength(tensor.shape, tensor.dtype, tensor.layout);
-      encoder.copyBufferToBuffer(this.buffers.get(tensor.id) as GPUBuffer, 0, staging, offset, bytes);
+      const from = this.places.get(tensor.id) as Place;
+      encoder.copyBufferToBuffer(from.buffer, from.offset, staging, offset, bytes);
       offset += bytes;
     }
     device.queue.submit([encoder.finish()]);
@@ -140,11 +142,8 @@ export class Plan {
     const result: Record<string, Float32Array<ArrayBuffer>> = {};
     let offset = 0;
     for (const [name, tensor] of this.outputs) {
-      const bytes = byteLength(tensor.shape, tensor.dtype, tensor.layout);
-      const values = new Float32Array(raw, offset, bytes / 4);
-      result[name] =
-        tensor.layout === 'rows' ? unpackRows(values, tensor.shape) : values.slice(0, elementCount(tensor.shape));
-      offset += bytes;
+      result[name] = decodeValues(raw, offset, tensor);
+      offset += byteLength(tensor.shape, tensor.dtype, tensor.layout);
     }
     return result;
   }
@@ -157,24 +156,29 @@ export class Plan {
         `The plan has no input ${name}; it has ${[...this.inputs.keys()].join(', ')}.`,
       );
     }
-    const expected = elementCount(tensor.shape) * (tensor.dtype === 'u8' ? 1 : 4);
+    // float16 inputs are given as float32, or as their bits.
+    const isHalf = tensor.dtype === 'f16' && value instanceof Uint16Array;
+    const given = tensor.dtype === 'f16' && !isHalf ? 'f32' : tensor.dtype;
+    const expected = elementCount(tensor.shape) * BYTES_PER_ELEMENT[given];
     if (value.byteLength !== expected) {
       throw new EngineError(
         'INVALID_SHAPE',
-        `Input ${name} is ${tensor.dtype} [${tensor.shape.join(', ')}]: ${expected} bytes expected, ${value.byteLength} given.`,
+        `Input ${name} is ${given} [${tensor.shape.join(', ')}]: ${expected} bytes expected, ${value.byteLength} given.`,
       );
     }
     let data = value;
-    if (tensor.layout === 'rows' && tensor.dtype === 'f32') {
-      data = packRows(new Float32Array(value.buffer, value.byteOffset, value.byteLength / 4), tensor.shape);
+    if (isHalf) data = encodeHalf(value, tensor);
+    else if (given === 'f32') {
+      data = encodeValues(new Float32Array(value.buffer, value.byteOffset, value.byteLength / 4), tensor);
     } else if (value.byteLength % 4 !== 0) {
       const padded = new Uint8Array(alignTo(value.byteLength, 4));
       padded.set(new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
       data = padded;
     }
+    const to = this.places.get(tensor.id) as Place;
     this.engine.device.queue.writeBuffer(
-      this.buffers.get(tensor.id) as GPUBuffer,
-      0,
+      to.buffer,
+      to.offset,
       data.buffer as ArrayBuffer,
       data.byteOffset,
       data.byteLength,

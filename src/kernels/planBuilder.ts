@@ -4,7 +4,8 @@ import { EngineError } from './errors.js';
 import accumulateSource from './ops/accumulate.wgsl.js';
 import fillSource from './ops/fill.wgsl.js';
 import { Plan } from './plan.js';
-import { byteLength, checkShape, type DType, type LayoutKind, type Shape, type Tensor } from './tensor.js';
+import { withStorageTypes } from './storageTypes.js';
+import { checkShape, type DType, type LayoutKind, quadCount, type Shape, type Tensor } from './tensor.js';
 
 /** Tells whether each input needs a gradient; returns one gradient for each input that does (null elsewhere). */
 export type Backward = (outputGradient: Tensor, needs: readonly boolean[]) => readonly (Tensor | null)[];
@@ -28,7 +29,25 @@ export class PlanBuilder {
   private readonly dispatches: Dispatch[] = [];
   private readonly tape: TapeEntry[] = [];
 
-  constructor(readonly engine: Engine) {}
+  /** In which float type feature maps and vectors (`rows` layout) are stored. Parameters and statistics are float32. */
+  readonly activationType: 'f32' | 'f16';
+
+  constructor(
+    readonly engine: Engine,
+    options: { readonly activationType?: 'f32' | 'f16' } = {},
+  ) {
+    this.activationType = options.activationType ?? 'f32';
+    if (this.activationType === 'f16' && !engine.device.features.has('shader-f16')) {
+      throw new EngineError(
+        'INVALID_ARGUMENT',
+        'This adapter cannot store float16 (it lacks shader-f16). Use float32.',
+      );
+    }
+  }
+
+  private floatType(layout: LayoutKind): DType {
+    return layout === 'rows' ? this.activationType : 'f32';
+  }
 
   private make(label: string, shape: Shape, dtype: DType, layout: LayoutKind, requiresGradient = false): Tensor {
     checkShape(shape, label);
@@ -44,7 +63,8 @@ export class PlanBuilder {
     options: { dtype?: DType; layout?: LayoutKind; requiresGradient?: boolean } = {},
   ): Tensor {
     if (this.inputs.has(name)) throw new EngineError('INVALID_ARGUMENT', `The plan has an input ${name} already.`);
-    const tensor = this.make(name, shape, options.dtype ?? 'f32', options.layout ?? 'rows', options.requiresGradient);
+    const { layout = 'rows', dtype = this.floatType(layout), requiresGradient } = options;
+    const tensor = this.make(name, shape, dtype, layout, requiresGradient);
     this.inputs.set(name, tensor);
     return tensor;
   }
@@ -61,7 +81,8 @@ export class PlanBuilder {
 
   /** A value that lives only within a run of the plan. */
   temporary(label: string, shape: Shape, options: { dtype?: DType; layout?: LayoutKind } = {}): Tensor {
-    return this.make(label, shape, options.dtype ?? 'f32', options.layout ?? 'rows');
+    const { layout = 'rows', dtype = this.floatType(layout) } = options;
+    return this.make(label, shape, dtype, layout);
   }
 
   /** A value that is read back after each run, under its name. */
@@ -76,7 +97,7 @@ export class PlanBuilder {
         `${dispatch.label}: a grid of ${dispatch.workgroups.join(' x ')} workgroups; each side must be 1..${MAX_GROUPS}.`,
       );
     }
-    this.dispatches.push(dispatch);
+    this.dispatches.push({ ...dispatch, program: withStorageTypes(dispatch) });
   }
 
   /** Puts an op's backward pass on the tape where one of its inputs needs a gradient, and marks the output accordingly. */
@@ -112,18 +133,14 @@ export class PlanBuilder {
     return gradients;
   }
 
-  private quads(tensor: Tensor): number {
-    return byteLength(tensor.shape, tensor.dtype, tensor.layout) / 16;
-  }
-
   private sum(a: Tensor, b: Tensor): Tensor {
-    const total = this.temporary(a.label, a.shape, { layout: a.layout });
+    const total = this.temporary(a.label, a.shape, { layout: a.layout, dtype: a.dtype });
     this.dispatch({
       label: `accumulate ${a.label}`,
       program: { label: 'accumulate', code: accumulateSource },
       bindings: [read(a), read(b), write(total)],
-      uniforms: [this.quads(a)],
-      workgroups: linearGrid(this.quads(a)),
+      uniforms: [quadCount(a)],
+      workgroups: linearGrid(quadCount(a)),
     });
     return total;
   }
@@ -134,14 +151,14 @@ export class PlanBuilder {
       label: `fill ${tensor.label}`,
       program: { label: 'fill', code: fillSource },
       bindings: [write(tensor)],
-      uniforms: [this.quads(tensor), bits],
-      workgroups: linearGrid(this.quads(tensor)),
+      uniforms: [quadCount(tensor), bits],
+      workgroups: linearGrid(quadCount(tensor)),
     };
   }
 
-  /** A float32 temporary of `like`'s shape and layout that holds `value` everywhere. */
+  /** A temporary of `like`'s shape, layout and float type that holds `value` everywhere. */
   fill(label: string, like: Tensor, value: number): Tensor {
-    const tensor = this.temporary(label, like.shape, { layout: like.layout });
+    const tensor = this.temporary(label, like.shape, { layout: like.layout, dtype: like.dtype });
     this.dispatch(this.fillDispatch(tensor, value));
     return tensor;
   }
@@ -155,9 +172,10 @@ export class PlanBuilder {
     if (options.poison) {
       dispatches = dispatches.flatMap((dispatch) => {
         const written = dispatch.bindings.filter(
-          (binding) => binding.access === 'write' && binding.tensor.dtype === 'f32',
+          (binding) => binding.access === 'write' && /^f/.test(binding.tensor.dtype),
         );
-        return [...written.map((binding) => this.fillDispatch(binding.tensor, Number.NaN)), dispatch];
+        const fills = written.map((binding) => this.fillDispatch(binding.tensor, Number.NaN));
+        return [...fills.map((fill) => ({ ...fill, program: withStorageTypes(fill) })), dispatch];
       });
     }
     return Plan.create(this.engine, dispatches, this.persistents, this.inputs, this.outputs);

@@ -1,6 +1,7 @@
 import { EngineError } from './errors.js';
 
-export type DType = 'f32' | 'u32' | 'u8';
+/** `f16` is a storage type of activations and of copies of weights; kernels compute in float32 whatever they store. */
+export type DType = 'f32' | 'f16' | 'u32' | 'u8';
 export type Shape = readonly number[];
 
 /**
@@ -47,9 +48,18 @@ export function rowLayout(shape: Shape): RowLayout {
   return { rows: c, columns, stride: alignTo(columns, 4) };
 }
 
+export const BYTES_PER_ELEMENT: Readonly<Record<DType, number>> = { f32: 4, f16: 2, u32: 4, u8: 1 };
+
+/** Groups of four elements in a tensor's buffer, padding included: what an elementwise kernel walks over. */
+export function quadCount({ shape, layout }: { readonly shape: Shape; readonly layout: LayoutKind }): number {
+  if (layout === 'dense') return Math.ceil(elementCount(shape) / 4);
+  const { rows, stride } = rowLayout(shape);
+  return (rows * stride) / 4;
+}
+
 /** Bytes of the buffer that holds a tensor: a multiple of 16. */
 export function byteLength(shape: Shape, dtype: DType, layout: LayoutKind): number {
-  const bytesPerElement = dtype === 'u8' ? 1 : 4;
+  const bytesPerElement = BYTES_PER_ELEMENT[dtype];
   if (layout === 'dense') return Math.max(16, alignTo(elementCount(shape) * bytesPerElement, 16));
   const { rows, stride } = rowLayout(shape);
   return Math.max(16, alignTo(rows * stride * bytesPerElement, 16));
@@ -64,11 +74,13 @@ export function checkShape(shape: Shape, what: string): void {
 }
 
 /** Logical row-major values (`[N, C, H, W]`) -> physical rows (`[C][N H W + padding]`). */
-export function packRows(values: Float32Array, shape: Shape): Float32Array<ArrayBuffer> {
+export function packRows(values: Float32Array, shape: Shape): Float32Array<ArrayBuffer>;
+export function packRows(values: Uint16Array, shape: Shape): Uint16Array<ArrayBuffer>;
+export function packRows(values: Float32Array | Uint16Array, shape: Shape): Float32Array | Uint16Array {
   const { rows, stride } = rowLayout(shape);
   const n = shape[0] as number;
   const pixels = elementCount(shape.slice(2));
-  const packed = new Float32Array(rows * stride);
+  const packed = values instanceof Uint16Array ? new Uint16Array(rows * stride) : new Float32Array(rows * stride);
   for (let image = 0; image < n; image++) {
     for (let row = 0; row < rows; row++) {
       const from = (image * rows + row) * pixels;

@@ -1,6 +1,6 @@
 import { f32, linearGrid, read, write } from '../../dispatch.js';
 import { type PlanBuilder } from '../../planBuilder.js';
-import { byteLength, type Tensor } from '../../tensor.js';
+import { quadCount, type Tensor } from '../../tensor.js';
 import forwardSource from './activation.wgsl.js';
 import gradientSource from './activationGradient.wgsl.js';
 
@@ -9,8 +9,6 @@ export type ActivationKind = 'relu' | 'relu6';
 
 /** The largest finite float stands for "no upper bound". */
 const UPPER: Record<ActivationKind, number> = { relu: 3.4028234663852886e38, relu6: 6 };
-
-export const quadsOf = (tensor: Tensor): number => byteLength(tensor.shape, tensor.dtype, tensor.layout) / 16;
 
 /** Upper bound of an activation in kernels that fuse it; without one nothing is clamped and `fused` is 0. */
 export const activationUniforms = (kind: ActivationKind | null | undefined) => ({
@@ -25,8 +23,8 @@ export function activation(b: PlanBuilder, x: Tensor, kind: ActivationKind): Ten
     label: kind,
     program: { label: 'activation', code: forwardSource },
     bindings: [read(x), write(y)],
-    uniforms: [quadsOf(x), f32(UPPER[kind])],
-    workgroups: linearGrid(quadsOf(x)),
+    uniforms: [quadCount(x), f32(UPPER[kind])],
+    workgroups: linearGrid(quadCount(x)),
   });
   return b.differentiable([x], y, (dy) => [activationGradient(b, y, dy, kind)]);
 }
@@ -38,8 +36,8 @@ export function activationGradient(b: PlanBuilder, y: Tensor, dy: Tensor, kind: 
     label: `${kind} gradient`,
     program: { label: 'activation gradient', code: gradientSource },
     bindings: [read(y), read(dy), write(dx)],
-    uniforms: [quadsOf(y), f32(UPPER[kind])],
-    workgroups: linearGrid(quadsOf(y)),
+    uniforms: [quadCount(y), f32(UPPER[kind])],
+    workgroups: linearGrid(quadCount(y)),
   });
   return dx;
 }

@@ -1,8 +1,8 @@
 import { linearGrid, read, write } from '../../dispatch.js';
 import { EngineError } from '../../errors.js';
 import { type PlanBuilder } from '../../planBuilder.js';
-import type { Tensor } from '../../tensor.js';
-import { type ActivationKind, activationGradient, activationUniforms, quadsOf } from '../activation/activation.js';
+import { quadCount, type Tensor } from '../../tensor.js';
+import { type ActivationKind, activationGradient, activationUniforms } from '../activation/activation.js';
 import source from './add.wgsl.js';
 
 /** activation(x + y) of two tensors of one shape. Throws `INVALID_SHAPE` where the shapes differ. */
@@ -22,8 +22,8 @@ export function add(
     label: 'add',
     program: { label: 'add', code: source },
     bindings: [read(x), read(y), write(sum)],
-    uniforms: [quadsOf(x), fused, upper],
-    workgroups: linearGrid(quadsOf(x)),
+    uniforms: [quadCount(x), fused, upper],
+    workgroups: linearGrid(quadCount(x)),
   });
   return b.differentiable([x, y], sum, (dy) => {
     const gradient = kind ? activationGradient(b, sum, dy, kind) : dy;

@@ -1,7 +1,6 @@
 import { f32, linearGrid, read, readWrite } from '../../dispatch.js';
 import { type PlanBuilder } from '../../planBuilder.js';
-import { elementCount, type Tensor } from '../../tensor.js';
-import { quadsOf } from '../activation/activation.js';
+import { elementCount, quadCount, type Tensor } from '../../tensor.js';
 import adamSource from './adam.wgsl.js';
 import clipScaleSource from './clipScale.wgsl.js';
 import descentSource from './gradientDescent.wgsl.js';
@@ -41,7 +40,7 @@ export function sgdUpdate(
   scale: Tensor | null,
 ): void {
   const { momentum, nesterov, weightDecay, learningRateFactor } = attributes;
-  const quads = quadsOf(weight);
+  const quads = quadCount(weight);
   const common = [read(gradient), read(hyper), read(scaling(scale, hyper).tensor)];
   if (velocity === null) {
     b.dispatch({
@@ -81,7 +80,7 @@ export function adamUpdate(
   scale: Tensor | null,
 ): void {
   const { beta1, beta2, epsilon, weightDecay, decoupled, learningRateFactor } = attributes;
-  const quads = quadsOf(weight);
+  const quads = quadCount(weight);
   b.dispatch({
     label: `adam ${weight.label}`,
     program: { label: 'adam', code: adamSource },

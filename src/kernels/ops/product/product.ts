@@ -109,7 +109,8 @@ export function product(b: PlanBuilder, options: ProductOptions): void {
     rowsPerBlock = Math.min(rows, 256, Math.max(32, divideUp(rows, rowBlocksWanted)));
     const chunk = chunkFor(depthPerPart);
     const variant = { operand: right.kind, divided, epilogue: withEpilogue, chunk, quads: laneQuads };
-    program = { label: `product ${right.kind} ${chunk}x${laneQuads}`, code: subgroupProductSource(variant) };
+    const code = subgroupProductSource(variant);
+    program = { label: `product ${right.kind} ${chunk}x${laneQuads}`, code, enables: ['subgroups'] };
   }
   const rowBlocks = divideUp(rows, rowsPerBlock);
   const { upper } = activationUniforms(epilogue?.activation);

@@ -36,8 +36,7 @@ export function subgroupProductSource(variant: SubgroupVariant): string {
     { length: chunk / LANES },
     (_, i) => `let a${i} = left[row * p.leftStride + min(k0 + ${i * LANES}u + lane, end - 1u)];`,
   );
-  return `enable subgroups;
-${declarations({ epilogue })}
+  return `${declarations({ epilogue })}
 ${operandSource(operand, divided)}
 @compute @workgroup_size(${LANES})
 fn main(@builtin(workgroup_id) block: vec3u, @builtin(local_invocation_index) lane: u32) {
