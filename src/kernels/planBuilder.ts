@@ -172,7 +172,7 @@ export class PlanBuilder {
     if (options.poison) {
       dispatches = dispatches.flatMap((dispatch) => {
         const written = dispatch.bindings.filter(
-          (binding) => binding.access === 'write' && /^f/.test(binding.tensor.dtype),
+          (binding) => binding.access === 'write' && binding.tensor.dtype.startsWith('f'),
         );
         const fills = written.map((binding) => this.fillDispatch(binding.tensor, Number.NaN));
         return [...fills.map((fill) => ({ ...fill, program: withStorageTypes(fill) })), dispatch];
