@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Engine } from '../../src/kernels/engine.js';
+import { fromHalf, toHalf } from '../../src/kernels/half.js';
 import { PlanBuilder } from '../../src/kernels/planBuilder.js';
 import { elementCount, type LayoutKind, type Shape, type Tensor } from '../../src/kernels/tensor.js';
 
@@ -16,6 +17,8 @@ export interface OpInput {
 export interface OpCase {
   readonly name: string;
   readonly inputs: Readonly<Record<string, OpInput>>;
+  /** For ops whose outcome hangs on more digits than float16 has; say why where it is set. */
+  readonly float32Only?: boolean;
   build(b: PlanBuilder, inputs: Readonly<Record<string, Tensor>>): Tensor;
   /** The same in float64, logical order. */
   reference(values: Readonly<Record<string, Float64Array>>): Float64Array;
@@ -41,33 +44,64 @@ export function assertClose(
   }
 }
 
+interface BuiltOp {
+  readonly builder: PlanBuilder;
+  readonly outputShape: Shape;
+}
+
+/** The op with its gradients as outputs `d <input>`, that of y given as `upstream`. */
+function buildOp(engine: Engine, op: OpCase, activationType: 'f32' | 'f16'): BuiltOp {
+  const b = new PlanBuilder(engine, { activationType });
+  const tensors: Record<string, Tensor> = {};
+  for (const [name, { shape, layout = 'rows', constant = false }] of Object.entries(op.inputs)) {
+    tensors[name] = b.input(name, shape, { layout, requiresGradient: !constant });
+  }
+  const y = op.build(b, tensors);
+  const gradients = b.backward(y, b.input('upstream', y.shape, { layout: y.layout }));
+  b.output('y', y);
+  for (const [name, { constant, shape }] of Object.entries(op.inputs)) {
+    if (constant) continue;
+    const gradient = gradients.get(tensors[name] as Tensor);
+    assert.ok(gradient, `${op.name}: no gradient of ${name}`);
+    assert.deepEqual(gradient.shape, shape);
+    b.output(`d ${name}`, gradient);
+  }
+  return { builder: b, outputShape: y.shape };
+}
+
+/** Eight units in the last place of a float16 at 1: what a few roundings on the way may make of a value. */
+const HALF_TOLERANCE = 8 * 2 ** -11;
+
+/** The op with feature maps in float16 gives what it gives in float32, from the same numbers. */
+async function checkHalf(engine: Engine, op: OpCase, given: Record<string, Float32Array>): Promise<void> {
+  const rounded = Object.fromEntries(Object.entries(given).map(([name, data]) => [name, fromHalf(toHalf(data))]));
+  const results: Record<string, Float32Array>[] = [];
+  for (const activationType of ['f32', 'f16'] as const) {
+    const plan = await buildOp(engine, op, activationType).builder.compile({ poison: true });
+    results.push(await plan.run(rounded)());
+    plan.dispose();
+  }
+  const [full = {}, half = {}] = results;
+  for (const [name, expected] of Object.entries(full)) {
+    assertClose(half[name] as Float32Array, expected, `${op.name}, float16: ${name}`, HALF_TOLERANCE);
+  }
+}
+
 /**
  * Runs an op forward and backward on the engine, every output poisoned before it is written, and compares the values with the
- * float64 reference and the gradients with its central differences.
+ * float64 reference and the gradients with its central differences; then once more in float16, where the adapter has it.
  */
 export async function checkOp(engine: Engine, op: OpCase, random: () => number): Promise<void> {
   const values: Record<string, Float64Array> = {};
-  const b = new PlanBuilder(engine);
-  const tensors: Record<string, Tensor> = {};
-  for (const [name, { shape, layout = 'rows', constant = false, make }] of Object.entries(op.inputs)) {
+  for (const [name, { shape, make }] of Object.entries(op.inputs)) {
     // Rounded to float32, so that both sides start from the same numbers.
     values[name] = Float64Array.from({ length: elementCount(shape) }, () =>
       Math.fround(make ? make() : 2 * random() - 1),
     );
-    tensors[name] = b.input(name, shape, { layout, requiresGradient: !constant });
   }
-  const y = op.build(b, tensors);
-  const dy = b.input('upstream', y.shape, { layout: y.layout });
-  const upstream = Float32Array.from({ length: elementCount(y.shape) }, () => 2 * random() - 1);
-  const gradients = b.backward(y, dy);
-  b.output('y', y);
+  const { builder: b, outputShape } = buildOp(engine, op, 'f32');
+  const upstream = Float32Array.from({ length: elementCount(outputShape) }, () => 2 * random() - 1);
   const differentiated = Object.keys(op.inputs).filter((name) => !op.inputs[name]?.constant);
-  for (const name of differentiated) {
-    const gradient = gradients.get(tensors[name] as Tensor);
-    assert.ok(gradient, `${op.name}: no gradient of ${name}`);
-    assert.deepEqual(gradient.shape, op.inputs[name]?.shape);
-    b.output(`d ${name}`, gradient);
-  }
   const plan = await b.compile({ poison: true });
   try {
     const given = Object.fromEntries(Object.entries(values).map(([name, data]) => [name, Float32Array.from(data)]));
@@ -98,6 +132,8 @@ export async function checkOp(engine: Engine, op: OpCase, random: () => number):
       const sampled = indices.map((i) => gradient[i] as number);
       assertClose(sampled, differences, `${op.name}: d ${name} at ${indices.join(',')}`, 1e-4);
     }
+    if (engine.device.features.has('shader-f16') && !op.float32Only)
+      await checkHalf(engine, op, { ...given, upstream });
   } finally {
     plan.dispose();
   }

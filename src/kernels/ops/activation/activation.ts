@@ -18,7 +18,7 @@ export const activationUniforms = (kind: ActivationKind | null | undefined) => (
 
 /** Elementwise activation of a tensor of any shape. */
 export function activation(b: PlanBuilder, x: Tensor, kind: ActivationKind): Tensor {
-  const y = b.temporary(`${kind} ${x.label}`, x.shape, { layout: x.layout });
+  const y = b.temporary(`${kind} ${x.label}`, x.shape, { layout: x.layout, dtype: x.dtype });
   b.dispatch({
     label: kind,
     program: { label: 'activation', code: forwardSource },
@@ -31,7 +31,7 @@ export function activation(b: PlanBuilder, x: Tensor, kind: ActivationKind): Ten
 
 /** Gradient in front of an activation, from its output `y` and the gradient `dy` behind it. */
 export function activationGradient(b: PlanBuilder, y: Tensor, dy: Tensor, kind: ActivationKind): Tensor {
-  const dx = b.temporary(`d ${y.label}`, y.shape, { layout: y.layout });
+  const dx = b.temporary(`d ${y.label}`, y.shape, { layout: y.layout, dtype: y.dtype });
   b.dispatch({
     label: `${kind} gradient`,
     program: { label: 'activation gradient', code: gradientSource },

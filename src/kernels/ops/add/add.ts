@@ -16,7 +16,7 @@ export function add(
     throw new EngineError('INVALID_SHAPE', `add: [${x.shape.join(', ')}] and [${y.shape.join(', ')}] differ.`);
   }
   const kind = options.activation;
-  const sum = b.temporary(`${x.label} + ${y.label}`, x.shape, { layout: x.layout });
+  const sum = b.temporary(`${x.label} + ${y.label}`, x.shape, { layout: x.layout, dtype: x.dtype });
   const { fused, upper } = activationUniforms(kind);
   b.dispatch({
     label: 'add',

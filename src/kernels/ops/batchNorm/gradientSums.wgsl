@@ -3,13 +3,13 @@
 // A power of two: one SIMD register on software adapters, where each further one costs a switch at every barrier.
 override lanes: u32 = 64u;
 struct Parameters { columns: u32, quadsPerRow: u32, affine: u32, fused: u32, upper: f32 }
-@group(0) @binding(0) var<storage, read> x: array<vec4f>;
-@group(0) @binding(1) var<storage, read> dy: array<vec4f>;
+@group(0) @binding(0) var<storage, read> x: array<V0>;
+@group(0) @binding(1) var<storage, read> dy: array<V1>;
 @group(0) @binding(2) var<storage, read> batch: array<vec2f>;
-@group(0) @binding(3) var<storage, read> weight: array<f32>;
-@group(0) @binding(4) var<storage, read> bias: array<f32>;
-@group(0) @binding(5) var<storage, read_write> dWeight: array<f32>;
-@group(0) @binding(6) var<storage, read_write> dBias: array<f32>;
+@group(0) @binding(3) var<storage, read> weight: array<T3>;
+@group(0) @binding(4) var<storage, read> bias: array<T4>;
+@group(0) @binding(5) var<storage, read_write> dWeight: array<T5>;
+@group(0) @binding(6) var<storage, read_write> dBias: array<T6>;
 @group(0) @binding(7) var<uniform> p: Parameters;
 var<workgroup> sums: array<vec2f, lanes>;
 
@@ -17,20 +17,20 @@ var<workgroup> sums: array<vec2f, lanes>;
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let channel = group.x;
   let moments = batch[channel];
-  let scale = moments.y * select(1.0, weight[channel], (p.affine & 1u) != 0u);
-  let shift = select(0.0, bias[channel], (p.affine & 2u) != 0u);
+  let scale = moments.y * select(1.0, f32(weight[channel]), (p.affine & 1u) != 0u);
+  let shift = select(0.0, f32(bias[channel]), (p.affine & 2u) != 0u);
   let start = channel * p.quadsPerRow;
   var plain = vec4f();
   var weighted = vec4f();
   for (var quad = lane; quad < p.quadsPerRow; quad += lanes) {
-    let centred = x[start + quad] - moments.x;
+    let centred = vec4f(x[start + quad]) - moments.x;
     // What lies behind the last column is unspecified.
     var passes = vec4u(0u, 1u, 2u, 3u) + quad * 4u < vec4u(p.columns);
     if (p.fused == 1u) {
       let value = centred * scale + shift;
       passes = passes & (value > vec4f(0.0)) & (value < vec4f(p.upper));
     }
-    let gradient = select(vec4f(), dy[start + quad], passes);
+    let gradient = select(vec4f(), vec4f(dy[start + quad]), passes);
     plain += gradient;
     weighted += select(vec4f(), gradient * (centred * moments.y), passes);
   }
@@ -42,7 +42,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     }
   }
   if (lane == 0u) {
-    dWeight[channel] = sums[0].x;
-    dBias[channel] = sums[0].y;
+    dWeight[channel] = T5(sums[0].x);
+    dBias[channel] = T6(sums[0].y);
   }
 }

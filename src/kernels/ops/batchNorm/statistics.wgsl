@@ -3,10 +3,10 @@
 // A power of two: one SIMD register on software adapters, where each further one costs a switch at every barrier.
 override lanes: u32 = 64u;
 struct Parameters { columns: u32, quadsPerRow: u32, epsilon: f32, momentum: f32 }
-@group(0) @binding(0) var<storage, read> x: array<vec4f>;
+@group(0) @binding(0) var<storage, read> x: array<V0>;
 @group(0) @binding(1) var<storage, read_write> batch: array<vec2f>;
-@group(0) @binding(2) var<storage, read_write> runningMean: array<f32>;
-@group(0) @binding(3) var<storage, read_write> runningVariance: array<f32>;
+@group(0) @binding(2) var<storage, read_write> runningMean: array<T2>;
+@group(0) @binding(3) var<storage, read_write> runningVariance: array<T3>;
 @group(0) @binding(4) var<uniform> p: Parameters;
 var<workgroup> sums: array<f32, lanes>;
 
@@ -34,20 +34,20 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let start = channel * p.quadsPerRow;
   var sum = vec4f();
   for (var quad = lane; quad < p.quadsPerRow; quad += lanes) {
-    sum += select(vec4f(), x[start + quad], isColumn(quad));
+    sum += select(vec4f(), vec4f(x[start + quad]), isColumn(quad));
   }
   let count = f32(p.columns);
   let mean = total(lane, sum) / count;
   var squares = vec4f();
   for (var quad = lane; quad < p.quadsPerRow; quad += lanes) {
-    let deviation = select(vec4f(), x[start + quad] - mean, isColumn(quad));
+    let deviation = select(vec4f(), vec4f(x[start + quad]) - mean, isColumn(quad));
     squares += deviation * deviation;
   }
   let squareSum = total(lane, squares);
   if (lane == 0u) {
     batch[channel] = vec2f(mean, 1.0 / sqrt(squareSum / count + p.epsilon));
-    runningMean[channel] = (1.0 - p.momentum) * runningMean[channel] + p.momentum * mean;
-    runningVariance[channel] = (1.0 - p.momentum) * runningVariance[channel]
-      + p.momentum * squareSum / max(count - 1.0, 1.0);
+    runningMean[channel] = T2((1.0 - p.momentum) * f32(runningMean[channel]) + p.momentum * mean);
+    runningVariance[channel] = T3((1.0 - p.momentum) * f32(runningVariance[channel])
+      + p.momentum * squareSum / max(count - 1.0, 1.0));
   }
 }

@@ -6,11 +6,11 @@ struct Parameters {
   height: i32, width: i32, kernelHeight: i32, kernelWidth: i32, pixelHeight: i32, pixelWidth: i32,
   stepY: i32, stepX: i32, tapY: i32, tapX: i32, startY: i32, startX: i32, divisorY: i32, divisorX: i32,
 }
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read> weight: array<f32>;
-@group(0) @binding(2) var<storage, read> bias: array<f32>;
-@group(0) @binding(3) var<storage, read> residual: array<f32>;
-@group(0) @binding(4) var<storage, read_write> y: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<T0>;
+@group(0) @binding(1) var<storage, read> weight: array<T1>;
+@group(0) @binding(2) var<storage, read> bias: array<T2>;
+@group(0) @binding(3) var<storage, read> residual: array<T3>;
+@group(0) @binding(4) var<storage, read_write> y: array<T4>;
 @group(0) @binding(5) var<uniform> p: Parameters;
 
 @compute @workgroup_size(64)
@@ -44,18 +44,18 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
         if (scaledX < 0 || inX * p.divisorX != scaledX || inX >= p.width) {
           continue;
         }
-        sum += weight[(firstWeight + part) * taps + u32(ky * p.kernelWidth + kx)] * x[plane + u32(inY * p.width + inX)];
+        sum += f32(weight[(firstWeight + part) * taps + u32(ky * p.kernelWidth + kx)]) * f32(x[plane + u32(inY * p.width + inX)]);
       }
     }
   }
   if ((p.flags & 1u) != 0u) {
-    sum += bias[row];
+    sum += f32(bias[row]);
   }
   if ((p.flags & 2u) != 0u) {
-    sum += residual[row * p.resultStride + u32(column)];
+    sum += f32(residual[row * p.resultStride + u32(column)]);
   }
   if ((p.flags & 4u) != 0u) {
     sum = clamp(sum, 0.0, p.upper);
   }
-  y[row * p.resultStride + u32(column)] = sum;
+  y[row * p.resultStride + u32(column)] = T4(sum);
 }

@@ -5,9 +5,9 @@ struct Parameters {
   height: i32, width: i32, kernelHeight: i32, kernelWidth: i32, pixelHeight: i32, pixelWidth: i32,
   stepY: i32, stepX: i32, tapY: i32, tapX: i32, startY: i32, startX: i32, divisorY: i32, divisorX: i32,
 }
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read> dy: array<f32>;
-@group(0) @binding(2) var<storage, read_write> dWeight: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<T0>;
+@group(0) @binding(1) var<storage, read> dy: array<T1>;
+@group(0) @binding(2) var<storage, read_write> dWeight: array<T2>;
 @group(0) @binding(3) var<uniform> p: Parameters;
 var<workgroup> sums: array<f32, 64>;
 
@@ -29,7 +29,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     for (var pixel = 0; pixel < p.pixelWidth; pixel++) {
       let inX = pixel * p.stepX + offsetX;
       if (inX >= 0 && inX < p.width) {
-        sum += dy[to + u32(pixel)] * x[source + pixel * p.stepX];
+        sum += f32(dy[to + u32(pixel)]) * f32(x[source + pixel * p.stepX]);
       }
     }
   }
@@ -41,6 +41,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     }
   }
   if (lane == 0u) {
-    dWeight[row * u32(p.kernelHeight * p.kernelWidth) + group.x] = sums[0];
+    dWeight[row * u32(p.kernelHeight * p.kernelWidth) + group.x] = T2(sums[0]);
   }
 }

@@ -35,9 +35,9 @@ export function gradientStripSource(kernel: Pair, stride: Pair): string {
   strips: u32, stripsPerLine: u32, resultStride: u32, inputStride: u32,
   height: i32, width: i32, pixelHeight: i32, pixelWidth: i32, top: i32, left: i32,
 }
-@group(0) @binding(0) var<storage, read> dy: array<f32>;
-@group(0) @binding(1) var<storage, read> weight: array<f32>;
-@group(0) @binding(2) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(0) var<storage, read> dy: array<T0>;
+@group(0) @binding(1) var<storage, read> weight: array<T1>;
+@group(0) @binding(2) var<storage, read_write> dx: array<T2>;
 @group(0) @binding(3) var<uniform> p: Parameters;
 
 @compute @workgroup_size(${STRIP_LANES})
@@ -58,7 +58,7 @@ fn main(@builtin(workgroup_id) block: vec3u, @builtin(local_invocation_index) la
     )
     .join('\n  ')}
   ${range(taps)
-    .map((tap) => `let w${tap} = weight[channel * ${taps}u + ${tap}u];`)
+    .map((tap) => `let w${tap} = f32(weight[channel * ${taps}u + ${tap}u]);`)
     .join('\n  ')}
   ${range(linesBack)
     .flatMap((i) => range(loaded).map((e) => `var l${i}_${e} = 0.0;`))
@@ -69,7 +69,7 @@ fn main(@builtin(workgroup_id) block: vec3u, @builtin(local_invocation_index) la
     let onY = line >= 0 && line < p.height;
     let base = plane + clamp(line, 0, p.height - 1) * p.width;
     ${range(loaded)
-      .map((e) => `l0_${e} = select(0.0, dy[base + at${e}], onY && on${e});`)
+      .map((e) => `l0_${e} = select(0.0, f32(dy[base + at${e}]), onY && on${e});`)
       .join('\n    ')}
     if (line >= firstLine && inside) {
       ${range(strideY)
@@ -83,7 +83,7 @@ fn main(@builtin(workgroup_id) block: vec3u, @builtin(local_invocation_index) la
           let to = i32(channel * p.resultStride) + (image * p.pixelHeight + y) * p.pixelWidth + first;
           for (var e = 0; e < ${STRIP}; e++) {
             if (first + e >= 0 && first + e < p.pixelWidth) {
-              dx[to + e] = value[e];
+              dx[to + e] = T2(value[e]);
             }
           }
         }

@@ -32,7 +32,7 @@ export function stripSource(kernel: Pair, stride: Pair): string {
       let onY = inY >= 0 && inY < p.height;
       let base = plane + clamp(inY, 0, p.height - 1) * p.width;
       ${range(loaded)
-        .map((e) => `let v${e} = select(0.0, x[base + at${e}], onY && on${e});`)
+        .map((e) => `let v${e} = select(0.0, f32(x[base + at${e}]), onY && on${e});`)
         .join('\n      ')}
       ${sums.join('\n      ')}
     }`;
@@ -41,11 +41,11 @@ export function stripSource(kernel: Pair, stride: Pair): string {
   strips: u32, stripsPerLine: u32, resultStride: u32, inputStride: u32, flags: u32, upper: f32,
   height: i32, width: i32, pixelHeight: i32, pixelWidth: i32, startY: i32, startX: i32,
 }
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read> weight: array<f32>;
-@group(0) @binding(2) var<storage, read> bias: array<f32>;
-@group(0) @binding(3) var<storage, read> residual: array<f32>;
-@group(0) @binding(4) var<storage, read_write> y: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<T0>;
+@group(0) @binding(1) var<storage, read> weight: array<T1>;
+@group(0) @binding(2) var<storage, read> bias: array<T2>;
+@group(0) @binding(3) var<storage, read> residual: array<T3>;
+@group(0) @binding(4) var<storage, read_write> y: array<T4>;
 @group(0) @binding(5) var<uniform> p: Parameters;
 
 @compute @workgroup_size(${STRIP_LANES})
@@ -65,11 +65,11 @@ fn main(@builtin(workgroup_id) block: vec3u, @builtin(local_invocation_index) la
     )
     .join('\n  ')}
   ${range(taps)
-    .map((tap) => `let w${tap} = weight[channel * ${taps}u + ${tap}u];`)
+    .map((tap) => `let w${tap} = f32(weight[channel * ${taps}u + ${tap}u]);`)
     .join('\n  ')}
   var offset = 0.0;
   if ((p.flags & 1u) != 0u) {
-    offset = bias[channel];
+    offset = f32(bias[channel]);
   }
   ${range(open)
     .map((j) => `var sum${j} = vec4f();`)
@@ -83,12 +83,12 @@ fn main(@builtin(workgroup_id) block: vec3u, @builtin(local_invocation_index) la
         if (first + e < p.pixelWidth) {
           var pixel = value[e];
           if ((p.flags & 2u) != 0u) {
-            pixel += residual[to + u32(e)];
+            pixel += f32(residual[to + u32(e)]);
           }
           if ((p.flags & 4u) != 0u) {
             pixel = clamp(pixel, 0.0, p.upper);
           }
-          y[to + u32(e)] = pixel;
+          y[to + u32(e)] = T4(pixel);
         }
       }
     }

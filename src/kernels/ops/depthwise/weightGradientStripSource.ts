@@ -17,7 +17,7 @@ export function weightGradientStripSource(kernel: Pair, stride: Pair): string {
         let onY = inY >= 0 && inY < p.height;
         let base = plane + clamp(inY, 0, p.height - 1) * p.width;
         ${range(loaded)
-          .map((e) => `l${line}_${e} = select(0.0, x[base + at${e}], onY && on${e});`)
+          .map((e) => `l${line}_${e} = select(0.0, f32(x[base + at${e}]), onY && on${e});`)
           .join('\n        ')}
       }`;
   const values = (line: number, kx: number): string =>
@@ -28,9 +28,9 @@ export function weightGradientStripSource(kernel: Pair, stride: Pair): string {
   strips: u32, stripsPerLine: u32, outputStride: u32, inputStride: u32,
   height: i32, width: i32, pixelHeight: i32, pixelWidth: i32, startY: i32, startX: i32,
 }
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read> dy: array<f32>;
-@group(0) @binding(2) var<storage, read_write> dWeight: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<T0>;
+@group(0) @binding(1) var<storage, read> dy: array<T1>;
+@group(0) @binding(2) var<storage, read_write> dWeight: array<T2>;
 @group(0) @binding(3) var<uniform> p: Parameters;
 var<workgroup> sums: array<array<f32, ${taps}>, ${STRIP_LANES}>;
 
@@ -67,7 +67,7 @@ fn main(@builtin(workgroup_id) block: vec3u, @builtin(local_invocation_index) la
         .join('\n      ')}
       let lines = i32(channel * p.outputStride) + (image * p.pixelHeight + max(lineOut, 0)) * p.pixelWidth;
       let gradient = vec4f(${range(STRIP)
-        .map((e) => `select(0.0, dy[lines + column${e}], inside${e} && lineOut >= 0)`)
+        .map((e) => `select(0.0, f32(dy[lines + column${e}]), inside${e} && lineOut >= 0)`)
         .join(', ')});
       ${range(taps)
         .map((tap) => `sum${tap} += gradient * ${values(Math.floor(tap / kernelWidth), tap % kernelWidth)};`)
@@ -83,7 +83,7 @@ fn main(@builtin(workgroup_id) block: vec3u, @builtin(local_invocation_index) la
     for (var other = 0u; other < ${STRIP_LANES}u; other++) {
       sum += sums[other][tap];
     }
-    dWeight[channel * ${taps}u + tap] = sum;
+    dWeight[channel * ${taps}u + tap] = T2(sum);
   }
 }`;
 }

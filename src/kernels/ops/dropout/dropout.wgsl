@@ -1,9 +1,9 @@
 // y = x / (1 - rate) where the random number of the element is at least the rate, else 0. The random number is a hash of
 // (seed, step, op, logical index): PCG-3D of Jarzynski and Olano 2020 (Hash Functions for GPU Rendering), twice.
 struct Parameters { elements: u32, channels: u32, pixels: u32, stride: u32, operation: u32, rate: f32 }
-@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<T0>;
 @group(0) @binding(1) var<storage, read> step: array<u32>;
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<T2>;
 @group(0) @binding(3) var<uniform> p: Parameters;
 
 fn pcg3d(value: vec3u) -> vec3u {
@@ -31,5 +31,5 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let key = pcg3d(vec3u(step[0], step[1], p.operation));
   let bits = pcg3d(vec3u(key.x, key.y, key.z ^ i)).x;
   let random = f32(bits >> 8u) / 16777216.0;
-  y[at] = select(0.0, x[at] / (1.0 - p.rate), random >= p.rate);
+  y[at] = T2(select(0.0, f32(x[at]) / (1.0 - p.rate), random >= p.rate));
 }

@@ -3,8 +3,8 @@ struct Parameters {
   count: u32, columns: u32, outputStride: u32, inputStride: u32, height: i32, width: i32, kernelHeight: i32, kernelWidth: i32,
   pixelHeight: i32, pixelWidth: i32, strideY: i32, strideX: i32, top: i32, left: i32, bottom: i32, right: i32, countPadding: u32,
 }
-@group(0) @binding(0) var<storage, read> dy: array<f32>;
-@group(0) @binding(1) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(0) var<storage, read> dy: array<T0>;
+@group(0) @binding(1) var<storage, read_write> dx: array<T1>;
 @group(0) @binding(2) var<uniform> p: Parameters;
 
 @compute @workgroup_size(64)
@@ -36,8 +36,8 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
       let endX = min(startX + p.kernelWidth, p.width);
       let inside = (endY - max(startY, 0)) * (endX - max(startX, 0));
       let framed = framedHeight * (min(startX + p.kernelWidth, p.width + p.right) - startX);
-      sum += dy[source] / f32(select(inside, framed, p.countPadding != 0u));
+      sum += f32(dy[source]) / f32(select(inside, framed, p.countPadding != 0u));
     }
   }
-  dx[row * p.inputStride + u32(column)] = sum;
+  dx[row * p.inputStride + u32(column)] = T1(sum);
 }

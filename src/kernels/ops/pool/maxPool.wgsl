@@ -4,8 +4,8 @@ struct Parameters {
   count: u32, columns: u32, outputStride: u32, inputStride: u32, height: i32, width: i32, kernelHeight: i32, kernelWidth: i32,
   pixelHeight: i32, pixelWidth: i32, strideY: i32, strideX: i32, top: i32, left: i32, bottom: i32, right: i32,
 }
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<T0>;
+@group(0) @binding(1) var<storage, read_write> y: array<T1>;
 @group(0) @binding(2) var<storage, read_write> chosen: array<u32>;
 @group(0) @binding(3) var<uniform> p: Parameters;
 
@@ -27,11 +27,11 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let endX = min(startX + p.kernelWidth, p.width);
   let plane = row * p.inputStride + u32(image * p.height * p.width);
   var at = u32(firstY * p.width + firstX);
-  var largest = x[plane + at];
+  var largest = f32(x[plane + at]);
   for (var inY = firstY; inY < endY; inY++) {
     for (var inX = firstX; inX < endX; inX++) {
       let pixel = u32(inY * p.width + inX);
-      let value = x[plane + pixel];
+      let value = f32(x[plane + pixel]);
       if (value > largest) {
         largest = value;
         at = pixel;
@@ -39,6 +39,6 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
     }
   }
   let to = row * p.outputStride + u32(column);
-  y[to] = largest;
+  y[to] = T1(largest);
   chosen[to] = at;
 }

@@ -3,9 +3,9 @@ struct Parameters {
   count: u32, columns: u32, outputStride: u32, inputStride: u32, height: i32, width: i32, kernelHeight: i32, kernelWidth: i32,
   pixelHeight: i32, pixelWidth: i32, strideY: i32, strideX: i32, top: i32, left: i32, bottom: i32, right: i32,
 }
-@group(0) @binding(0) var<storage, read> dy: array<f32>;
+@group(0) @binding(0) var<storage, read> dy: array<T0>;
 @group(0) @binding(1) var<storage, read> chosen: array<u32>;
-@group(0) @binding(2) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(2) var<storage, read_write> dx: array<T2>;
 @group(0) @binding(3) var<uniform> p: Parameters;
 
 @compute @workgroup_size(64)
@@ -32,9 +32,9 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
     for (var outX = firstX; outX <= lastX; outX++) {
       let source = plane + u32(outY * p.pixelWidth + outX);
       if (chosen[source] == pixel) {
-        sum += dy[source];
+        sum += f32(dy[source]);
       }
     }
   }
-  dx[row * p.inputStride + u32(column)] = sum;
+  dx[row * p.inputStride + u32(column)] = T2(sum);
 }

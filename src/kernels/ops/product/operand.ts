@@ -106,10 +106,10 @@ function patches(depth: 'Tap' | 'Pixel', divided: boolean): string {
     return `{
     let y${c} = depth.y + column.y.${c}; let x${c} = depth.x + column.x.${c};
     ${position}
-    quad.${c} = select(0.0, right[select(0, depth.base + column.base.${c} + y * p.width + x, on)], on);
+    quad.${c} = select(0.0, f32(right[select(0, depth.base + column.base.${c} + y * p.width + x, on)]), on);
   }`;
   };
-  return `@group(0) @binding(1) var<storage, read> right: array<f32>;
+  return `@group(0) @binding(1) var<storage, read> right: array<T1>;
 ${PLACES}
 alias Depth = Place;
 alias Column = Places;
@@ -132,15 +132,15 @@ fn rightQuad(depth: Depth, column: Column) -> vec4f {
 }`;
 }
 
-const ROWS = `@group(0) @binding(1) var<storage, read> right: array<vec4f>;
+const ROWS = `@group(0) @binding(1) var<storage, read> right: array<V1>;
 alias Depth = u32;
 alias Column = u32;
 fn depthAt(k: u32) -> Depth { return k * (p.rightStride / 4u); }
 fn nextDepth(depth: Depth) -> Depth { return depth + p.rightStride / 4u; }
 fn columnAt(quad: u32, group: u32) -> Column { return quad + group * (p.rightGroup / 4u); }
-fn rightQuad(depth: Depth, column: Column) -> vec4f { return right[depth + column]; }`;
+fn rightQuad(depth: Depth, column: Column) -> vec4f { return vec4f(right[depth + column]); }`;
 
-const STRIDED = `@group(0) @binding(1) var<storage, read> right: array<f32>;
+const STRIDED = `@group(0) @binding(1) var<storage, read> right: array<T1>;
 alias Depth = u32;
 alias Column = vec4u;
 fn depthAt(k: u32) -> Depth { return k * p.rightStride; }
@@ -150,7 +150,7 @@ fn columnAt(quad: u32, group: u32) -> Column {
 }
 fn rightQuad(depth: Depth, column: Column) -> vec4f {
   let at = depth + column;
-  return vec4f(right[at.x], right[at.y], right[at.z], right[at.w]);
+  return vec4f(f32(right[at.x]), f32(right[at.y]), f32(right[at.z]), f32(right[at.w]));
 }`;
 
 /**

@@ -4,6 +4,11 @@ import { GEOMETRY_FIELDS } from './operand.js';
 export interface ProductVariant {
   /** Bias, residual and activation are compiled in (and each switched by `flags`). */
   readonly epilogue: boolean;
+  /**
+   * Sums over a part of k wait in a float32 tensor of their own, shaped as the result: for results in float16, which could not
+   * hold them.
+   */
+  readonly partials?: boolean;
 }
 
 export const FLAG_BIAS = 1;
@@ -20,22 +25,26 @@ struct Parameters {
   columnStride: u32, flags: u32, upper: f32,
   ${GEOMETRY_FIELDS}
 }
-@group(0) @binding(0) var<storage, read> left: array<f32>;
-@group(0) @binding(2) var<storage, read_write> result: array<vec4f>;`;
+@group(0) @binding(0) var<storage, read> left: array<T0>;
+@group(0) @binding(2) var<storage, read_write> result: array<V2>;`;
 
-export function declarations({ epilogue }: ProductVariant): string {
-  if (!epilogue) return `${PARAMETERS}\n@group(0) @binding(3) var<uniform> p: Parameters;`;
-  return `${PARAMETERS}
-@group(0) @binding(3) var<storage, read> bias: array<f32>;
-@group(0) @binding(4) var<storage, read> residual: array<vec4f>;
-@group(0) @binding(5) var<uniform> p: Parameters;
+export function declarations({ epilogue, partials = false }: ProductVariant): string {
+  const first = partials ? 4 : 3;
+  const shared = partials
+    ? `${PARAMETERS}\n@group(0) @binding(3) var<storage, read_write> partials: array<vec4f>;`
+    : PARAMETERS;
+  if (!epilogue) return `${shared}\n@group(0) @binding(${first}) var<uniform> p: Parameters;`;
+  return `${shared}
+@group(0) @binding(${first}) var<storage, read> bias: array<T${first}>;
+@group(0) @binding(${first + 1}) var<storage, read> residual: array<V${first + 1}>;
+@group(0) @binding(${first + 2}) var<uniform> p: Parameters;
 fn finish(sum: vec4f, row: u32, quad: u32) -> vec4f {
   var value = sum;
   if ((p.flags & ${FLAG_BIAS}u) != 0u) {
-    value += bias[row];
+    value += f32(bias[row]);
   }
   if ((p.flags & ${FLAG_RESIDUAL}u) != 0u) {
-    value += residual[row * p.quads + quad];
+    value += vec4f(residual[row * p.quads + quad]);
   }
   if ((p.flags & ${FLAG_ACTIVATION}u) != 0u) {
     value = clamp(value, vec4f(0.0), vec4f(p.upper));

@@ -1,4 +1,4 @@
-import { type Binding, type Float32Uniform, read, write } from '../../dispatch.js';
+import { type Binding, type Float32Uniform, read, readWrite, write } from '../../dispatch.js';
 import type { Program } from '../../engine.js';
 import { type PlanBuilder } from '../../planBuilder.js';
 import type { Tensor } from '../../tensor.js';
@@ -96,6 +96,7 @@ export function product(b: PlanBuilder, options: ProductOptions): void {
   let program: Program;
   let rowsPerBlock: number;
   let columnBlocks: number;
+  let partials: Tensor | null = null;
   if (b.engine.kernelFamily === 'workgroup') {
     rowsPerBlock = TILE;
     columnBlocks = divideUp(columns, TILE);
@@ -108,7 +109,17 @@ export function product(b: PlanBuilder, options: ProductOptions): void {
     // Fewer than 32 rows would not pay for bringing in B.
     rowsPerBlock = Math.min(rows, 256, Math.max(32, divideUp(rows, rowBlocksWanted)));
     const chunk = chunkFor(depthPerPart);
-    const variant = { operand: right.kind, divided, epilogue: withEpilogue, chunk, quads: laneQuads };
+    if (result.dtype === 'f16' && depthPerPart > chunk) {
+      partials = b.temporary(`${options.label} partial sums`, result.shape, { layout: result.layout, dtype: 'f32' });
+    }
+    const variant = {
+      operand: right.kind,
+      divided,
+      epilogue: withEpilogue,
+      partials: partials !== null,
+      chunk,
+      quads: laneQuads,
+    };
     const code = subgroupProductSource(variant);
     program = { label: `product ${right.kind} ${chunk}x${laneQuads}`, code, enables: ['subgroups'] };
   }
@@ -137,6 +148,8 @@ export function product(b: PlanBuilder, options: ProductOptions): void {
     ...geometryUniforms(geometry),
   ];
   const bindings: Binding[] = [read(left), read(right.tensor), write(result)];
+  // Not `write`: of the last values of k nothing is kept.
+  if (partials) bindings.push(readWrite(partials));
   // A switched-off bias or residual still needs a binding; its flag keeps it from being read.
   if (withEpilogue) bindings.push(read(epilogue?.bias ?? left), read(epilogue?.residual ?? left));
   b.dispatch({

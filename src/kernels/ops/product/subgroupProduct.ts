@@ -22,7 +22,7 @@ const OPAQUE_LENGTH = 40;
  * in lane by lane and is broadcast. Every load is expensive there and every broadcast cheap: docs/kernels.md has the figures.
  */
 export function subgroupProductSource(variant: SubgroupVariant): string {
-  const { chunk, quads, operand, divided, epilogue } = variant;
+  const { chunk, quads, operand, divided, epilogue, partials } = variant;
   const each = (make: (quad: number) => string) => Array.from({ length: quads }, (_, j) => make(j)).join('\n');
   const runs = Array.from({ length: chunk / RUN }, (_, run) => {
     const steps = Array.from({ length: RUN }, (_, i) => {
@@ -34,9 +34,9 @@ export function subgroupProductSource(variant: SubgroupVariant): string {
   });
   const loads = Array.from(
     { length: chunk / LANES },
-    (_, i) => `let a${i} = left[row * p.leftStride + min(k0 + ${i * LANES}u + lane, end - 1u)];`,
+    (_, i) => `let a${i} = f32(left[row * p.leftStride + min(k0 + ${i * LANES}u + lane, end - 1u)]);`,
   );
-  return `${declarations({ epilogue })}
+  return `${declarations(variant)}
 ${operandSource(operand, divided)}
 @compute @workgroup_size(${LANES})
 fn main(@builtin(workgroup_id) block: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -72,7 +72,7 @@ fn main(@builtin(workgroup_id) block: vec3u, @builtin(local_invocation_index) la
       let start = (part * p.rows + m) * p.quads;
       ${each((j) => `acc[${j}] = vec4f();`)}
       if (k0 > begin) {
-        ${each((j) => `acc[${j}] = result[start + min(quad${j}, p.quads - 1u)];`)}
+        ${each((j) => `acc[${j}] = vec4f(${partials ? 'partials' : 'result'}[start + min(quad${j}, p.quads - 1u)]);`)}
       }
       ${loads.join('\n      ')}
       ${runs.join('\n      ')}
@@ -83,7 +83,15 @@ fn main(@builtin(workgroup_id) block: vec3u, @builtin(local_invocation_index) la
       }`
           : ''
       }
-      ${each((j) => `if (inside${j}) { result[start + quad${j}] = acc[${j}]; }`)}
+      ${
+        partials
+          ? `if (k0 + ${chunk}u < end) {
+        ${each((j) => `if (inside${j}) { partials[start + quad${j}] = acc[${j}]; }`)}
+        continue;
+      }`
+          : ''
+      }
+      ${each((j) => `if (inside${j}) { result[start + quad${j}] = V2(acc[${j}]); }`)}
     }
   }
 }`;

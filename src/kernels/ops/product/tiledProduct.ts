@@ -37,7 +37,7 @@ fn main(@builtin(workgroup_id) block: vec3u, @builtin(local_invocation_id) id: v
   for (var k0 = begin; k0 < end; k0 += ${TILE_DEPTH}u) {
     for (var j = 0u; j < 4u; j++) {
       let k = k0 + leftDepth + j;
-      leftTile[leftDepth + j][leftRow] = select(0.0, left[leftStart + min(k, end - 1u)], k < end);
+      leftTile[leftDepth + j][leftRow] = select(0.0, f32(left[leftStart + min(k, end - 1u)]), k < end);
     }
     let k = k0 + id.y;
     rightTile[id.y][id.x] = select(vec4f(), rightQuad(depthAt(min(k, end - 1u)), column), k < end);
@@ -57,7 +57,7 @@ fn main(@builtin(workgroup_id) block: vec3u, @builtin(local_invocation_id) id: v
     let m = firstRow + id.y * 4u + r;
     if (m < p.rows) {
       let value = ${epilogue ? 'finish(acc[r], group * p.rows + m, quad)' : 'acc[r]'};
-      result[(part * p.rows + m) * p.quads + quad] = value;
+      result[(part * p.rows + m) * p.quads + quad] = V2(value);
     }
   }
 }`;

@@ -1,8 +1,8 @@
 // y[group, k, m, t] = x[group, m, k, t]: a transposition that leaves the last dimension together. One invocation for each (k, m)
 // of a group: workgroups in x run over m, in y over k, in z over groups.
 struct Parameters { rows: u32, columns: u32, taps: u32 }
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<T0>;
+@group(0) @binding(1) var<storage, read_write> y: array<T1>;
 @group(0) @binding(2) var<uniform> p: Parameters;
 
 @compute @workgroup_size(64)
@@ -17,7 +17,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
     let inputStart = (start + m * p.columns + k) * p.taps;
     let outputStart = (start + k * p.rows + m) * p.taps;
     for (var tap = 0u; tap < p.taps; tap++) {
-      y[outputStart + tap] = x[inputStart + tap];
+      y[outputStart + tap] = T1(f32(x[inputStart + tap]));
     }
   }
 }

@@ -4,8 +4,8 @@ struct Parameters {
   channels: u32, batch: u32, height: u32, width: u32, largeHeight: u32, largeWidth: u32,
   stride: u32, largeStride: u32, top: u32, left: u32, forward: u32,
 }
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<T0>;
+@group(0) @binding(1) var<storage, read_write> y: array<T1>;
 @group(0) @binding(2) var<uniform> p: Parameters;
 
 @compute @workgroup_size(64)
@@ -27,8 +27,8 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   if (p.forward == 1u) {
     // Below the first row or column the unsigned difference wraps to a large number.
     let inside = smallRow < p.height && smallColumn < p.width;
-    y[channel * p.largeStride + (image * p.largeHeight + row) * p.largeWidth + column] = select(0.0, x[small], inside);
+    y[channel * p.largeStride + (image * p.largeHeight + row) * p.largeWidth + column] = T1(select(0.0, f32(x[small]), inside));
   } else {
-    y[small] = x[channel * p.largeStride + (image * p.largeHeight + row + p.top) * p.largeWidth + column + p.left];
+    y[small] = T1(f32(x[channel * p.largeStride + (image * p.largeHeight + row + p.top) * p.largeWidth + column + p.left]));
   }
 }
