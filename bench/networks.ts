@@ -2,7 +2,7 @@
 // (forward, backward, Adam on every parameter). `npm run bench [-- --batch N] [--size PIXELS] [--network NAME] [--repeat N]`
 import { parseArgs } from 'node:util';
 import type { Engine } from '../src/kernels/engine.js';
-import { softmaxCrossEntropy } from '../src/kernels/ops/crossEntropy/crossEntropy.js';
+import { softmaxCrossEntropy } from '../src/kernels/ops/losses/crossEntropy.js';
 import { flatten } from '../src/kernels/ops/flatten/flatten.js';
 import { adamUpdate } from '../src/kernels/ops/optimizer/optimizer.js';
 import { type Plan } from '../src/kernels/plan.js';

@@ -1,5 +1,5 @@
 import type { DeviceTensor, Engine } from '../kernels/engine.js';
-import { softmaxCrossEntropy } from '../kernels/ops/crossEntropy/crossEntropy.js';
+import { softmaxCrossEntropy } from '../kernels/ops/losses/crossEntropy.js';
 import { flatten } from '../kernels/ops/flatten/flatten.js';
 import { adamUpdate, globalNormScale, sgdUpdate } from '../kernels/ops/optimizer/optimizer.js';
 import { type Plan } from '../kernels/plan.js';

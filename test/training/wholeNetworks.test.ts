@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { Engine } from '../../src/kernels/engine.js';
-import { softmaxCrossEntropy } from '../../src/kernels/ops/crossEntropy/crossEntropy.js';
+import { softmaxCrossEntropy } from '../../src/kernels/ops/losses/crossEntropy.js';
 import { flatten } from '../../src/kernels/ops/flatten/flatten.js';
 import { PlanBuilder } from '../../src/kernels/planBuilder.js';
 import { mobilenetV2 } from '../../src/models/architectures/mobilenetV2.js';
