@@ -333,17 +333,103 @@ const CASES: LossCase[] = [
   ),
 ];
 
+/**
+ * Loss and gradient that PyTorch 2.2.2 gives in float64 (functional.cross_entropy, binary_cross_entropy_with_logits, mse_loss,
+ * huber_loss), for the logits of `published` [4, 3].
+ */
+const published = {
+  logits: Array.from({ length: 12 }, (_, i) => ((i * 7) % 11) / 3 - 1.5),
+  labels: [2, 0, IGNORED, 1],
+  weights: [0.5, 2, 1.25],
+  probabilities: [0.7, 0.2, 0.1, 0, 1, 0, 0.25, 0.25, 0.5, 0.1, 0.3, 0.6],
+  hard: [1, 0, 1, 0, 0, 1, 1, 1, 0, 0, 0, 1],
+};
+
+const PUBLISHED: readonly {
+  readonly name: string;
+  readonly values: Values;
+  readonly loss: number;
+  readonly gradient: readonly number[];
+  build(b: PlanBuilder, t: Readonly<Record<string, Tensor>>): Loss;
+}[] = [
+  {
+    name: 'cross-entropy of labels, one ignored, weights of classes, label smoothing 0.1',
+    values: { labels: published.labels, classWeights: published.weights },
+    loss: 1.466147874,
+    gradient: [
+      0.019313253, 0.227217741, -0.246530994, -0.009422641, 0.01254164, -0.003118999, 0, 0, 0, 0.380628549,
+      -0.396273639, 0.015645089,
+    ],
+    build: (b, t) =>
+      softmaxCrossEntropy(b, t.logits as Tensor, t.labels as Tensor, { ...options(t), labelSmoothing: 0.1 }),
+  },
+  {
+    name: 'cross-entropy of probabilities, weights of classes, label smoothing 0.1',
+    values: { targets: published.probabilities, classWeights: published.weights },
+    loss: 2.547842946,
+    gradient: [
+      -0.066657492, 0.061002141, 0.005655351, 0.356839265, -0.371506536, 0.014667271, 0.202127769, -0.067374374,
+      -0.134753395, 0.244320069, -0.083200807, -0.161119262,
+    ],
+    build: (b, t) =>
+      softmaxCrossEntropy(b, t.logits as Tensor, t.targets as Tensor, { ...options(t), labelSmoothing: 0.1 }),
+  },
+  {
+    name: 'binary cross-entropy, weights of positives',
+    values: { targets: published.hard, positiveWeights: published.weights },
+    loss: 1.123933491,
+    gradient: [
+      -0.034065603, 0.058088274, -0.064839514, 0.071846529, 0.051871611, -0.072610342, -0.007601063, -0.076404919,
+      0.019788169, 0.063545164, 0.03820246, -0.085164008,
+    ],
+    build: (b, t) =>
+      binaryCrossEntropy(b, t.logits as Tensor, t.targets as Tensor, { positiveWeights: t.positiveWeights }),
+  },
+  {
+    name: 'mean squared error',
+    values: { targets: published.probabilities },
+    loss: 1.668287037,
+    gradient: [
+      -0.366666667, 0.105555556, -0.1, 0.305555556, -0.083333333, -0.138888889, 0.208333333, -0.013888889, -0.277777778,
+      0.177777778, -0.077777778, -0.35,
+    ],
+    build: (b, t) => meanSquaredError(b, t.logits as Tensor, t.targets as Tensor),
+  },
+  {
+    name: "Huber's loss, delta 0.8",
+    values: { targets: published.probabilities },
+    loss: 0.594826389,
+    gradient: [
+      -0.066666667, 0.052777778, -0.05, 0.066666667, -0.041666667, -0.066666667, 0.066666667, -0.006944444,
+      -0.066666667, 0.066666667, -0.038888889, -0.066666667,
+    ],
+    build: (b, t) => huberLoss(b, t.logits as Tensor, t.targets as Tensor, { delta: 0.8 }),
+  },
+];
+
 describe(`losses, seed ${seed} (GRAFT_TEST_SEED repeats it)`, () => {
+  let opened: Awaited<ReturnType<typeof openFamilies>>;
   let families: FamilyEngine[];
-  let close: () => void;
   before(async () => {
-    ({ families, close } = await openFamilies());
+    opened = await openFamilies();
+    families = opened.families;
   });
-  after(() => close());
+  after(() => opened.close());
 
   for (const op of CASES) {
     test(`${op.name}: values and central differences`, async () => {
       for (const { engine } of families) await check(engine, op);
+    });
+  }
+
+  for (const { name, values, loss, gradient, ...op } of PUBLISHED) {
+    test(`as PyTorch: ${name}`, async () => {
+      for (const { engine } of families) {
+        const given = { logits: published.logits, ...values };
+        const outputs = await run(engine, { ...op, batch: 4, classes: 3, values: given });
+        assertClose(outputs.loss as Float32Array, [loss], 'loss', 1e-6);
+        assertClose(outputs.gradient as Float32Array, gradient, 'gradient', 1e-6);
+      }
     });
   }
 
