@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import type { Engine } from '../src/kernels/engine.js';
 import { softmaxCrossEntropy } from '../src/kernels/ops/losses/crossEntropy.js';
 import { flatten } from '../src/kernels/ops/flatten/flatten.js';
-import { adamUpdate } from '../src/kernels/ops/optimizer/optimizer.js';
+import { Optimizer } from '../src/kernels/ops/optimizer/optimizer.js';
 import { type Plan } from '../src/kernels/plan.js';
 import { PlanBuilder } from '../src/kernels/planBuilder.js';
 import type { Tensor } from '../src/kernels/tensor.js';
@@ -27,7 +27,7 @@ const { values: options } = parseArgs({
 const batch = Number(options.batch);
 const side = Number(options.size);
 const CLASSES = 10;
-const ADAM = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, decoupled: false, learningRateFactor: 1 };
+const ADAM = { kind: 'adam', beta1: 0.9, beta2: 0.999, epsilon: 1e-8 } as const;
 
 function logitsOf(
   b: PlanBuilder,
@@ -55,19 +55,25 @@ function addTraining(b: PlanBuilder, engine: Engine, network: Network, device: D
   const labels = b.input('labels', [batch], { dtype: 'u32', layout: 'dense' });
   const { loss } = softmaxCrossEntropy(b, logits, labels, { labelSmoothing: 0 });
   const gradients = b.backward(loss);
-  const hyper = b.input('hyper', [8], { layout: 'dense' });
-  for (const name of network.layers.filter(hasParameters).flatMap((layer) => trainedWeights(layer).parameters)) {
-    const weight = b.persistent(device.get(name));
-    const moment = () => b.persistent(engine.createTensor(`moment of ${name}`, weight.shape));
-    adamUpdate(b, weight, gradients.get(weight) as Tensor, moment(), moment(), hyper, ADAM, null);
-  }
+  const names = network.layers.filter(hasParameters).flatMap((layer) => trainedWeights(layer).parameters);
+  const parameters = names.map((name) => {
+    const { shape } = device.get(name);
+    return { name, shape, learningRateFactor: 1, weightDecay: 0 };
+  });
+  const options = { rule: ADAM, clipNorm: null, mixedPrecision: false, accumulates: false };
+  const optimizer = new Optimizer(engine, parameters, options);
+  optimizer.addGradients(
+    b,
+    new Map(names.map((name) => [name, gradients.get(b.persistent(device.get(name))) as Tensor])),
+  );
+  optimizer.addUpdate(b, b.input('learningRate', [1], { layout: 'dense' }));
   b.output('loss', loss);
 }
 
 async function measure(plan: Plan, training: boolean): Promise<{ first: number; best: number; median: number }> {
   const x = Float32Array.from({ length: batch * 3 * side * side }, () => Math.random());
   const more: Record<string, ArrayBufferView> = training
-    ? { labels: new Uint32Array(batch), hyper: Float32Array.of(1e-4, 1, 1, 0, 0, 0, 0, 0), step: new Uint32Array(4) }
+    ? { labels: new Uint32Array(batch), learningRate: Float32Array.of(1e-4), step: new Uint32Array(4) }
     : {};
   const times: number[] = [];
   for (let run = 0; run <= Number(options.repeat); run++) {
@@ -101,7 +107,7 @@ for (const name of options.network) {
     const rate = (ms: number) => ((batch * 1000) / ms).toFixed(1);
     console.log(
       `${name.padEnd(14)} ${mode === 'train' ? 'step   ' : 'forward'} ${rate(median).padStart(7)} pictures/s (best ${rate(best)}), ` +
-        `${plan.dispatchCount} dispatches, ${(plan.bytes / 2 ** 20).toFixed(0)} MiB, ready after ${(compiled + first).toFixed(0)} ms`,
+        `${plan.dispatchCount} dispatches, ${(plan.memory.total / 2 ** 20).toFixed(0)} MiB, ready after ${(compiled + first).toFixed(0)} ms`,
     );
     plan.dispose();
     device.dispose();

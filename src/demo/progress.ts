@@ -3,7 +3,7 @@ import { bar, formatCount, formatPercent, formatSeconds } from './format.js';
 /** An event of a run, as the subscription `runProgress` gives it. */
 export interface RunProgress {
   readonly sequence: number;
-  readonly kind: 'STATE' | 'PHASE' | 'PICTURES' | 'STEP' | 'EPOCH';
+  readonly kind: 'STATE' | 'PHASE' | 'COMPILED' | 'PICTURES' | 'STEP' | 'EPOCH';
   readonly state: 'QUEUED' | 'RUNNING' | 'SUCCEEDED' | 'FAILED' | 'CANCELLED';
   readonly phase: 'COMPILING' | 'FEATURES' | 'TRAINING' | 'EVALUATING' | null;
   readonly epoch: number | null;
@@ -52,6 +52,8 @@ export class ProgressLine {
         this.phase = event.phase;
         if (event.phase === 'TRAINING') this.trainingSince = this.now();
         return event.phase ? `  ${PHASES[event.phase]} ...` : null;
+      case 'COMPILED':
+        return null;
       case 'PICTURES':
         return this.pictures(event);
       case 'STEP':

@@ -12,7 +12,7 @@ export class ProgressThrottle {
   constructor(private readonly now: () => number = () => performance.now()) {}
 
   accepts(event: ProgressEvent): boolean {
-    if (event.type === 'phase' || event.type === 'epoch') return true;
+    if (event.type === 'phase' || event.type === 'compiled' || event.type === 'epoch') return true;
     if (event.type === 'pictures' && event.done === event.total) return true;
     const now = this.now();
     if (now - this.last < MIN_INTERVAL_MS) return false;

@@ -191,9 +191,14 @@ export class Engine {
     return { label, shape, dtype, layout, buffer, offset: 0 };
   }
 
-  /** A persistent float32 tensor with `values` in logical row-major order. */
-  upload(label: string, shape: Shape, values: Float32Array, layout: LayoutKind = 'dense'): DeviceTensor {
-    const tensor = this.createTensor(label, shape, { layout });
+  /** A persistent float tensor with `values` in logical row-major order. */
+  upload(
+    label: string,
+    shape: Shape,
+    values: Float32Array,
+    options: { dtype?: 'f32' | 'f16'; layout?: LayoutKind } = {},
+  ): DeviceTensor {
+    const tensor = this.createTensor(label, shape, options);
     this.write(tensor, values);
     return tensor;
   }
@@ -214,6 +219,13 @@ export class Engine {
   async read(tensor: DeviceTensor): Promise<Float32Array<ArrayBuffer>> {
     const bytes = byteLength(tensor.shape, tensor.dtype, tensor.layout);
     return decodeValues(await this.readBuffer(tensor.buffer, tensor.offset, bytes), 0, tensor);
+  }
+
+  /** Fills a tensor with zeros. */
+  clear({ buffer, offset, shape, dtype, layout }: DeviceTensor): void {
+    const encoder = this.device.createCommandEncoder();
+    encoder.clearBuffer(buffer, offset, byteLength(shape, dtype, layout));
+    this.device.queue.submit([encoder.finish()]);
   }
 
   destroyTensor(tensor: DeviceTensor): void {

@@ -31,19 +31,25 @@ interface Lifetime {
   last: number;
 }
 
-/** Gives every temporary a buffer; two share one where their lifetimes do not meet (largest first, best fit). */
-export function placeTemporaries(
-  engine: Engine,
+/** A buffer of the arena: the temporaries that take turns in it. */
+export interface Slot {
+  readonly bytes: number;
+  readonly tensors: readonly Tensor[];
+}
+
+/**
+ * Shares buffers among the temporaries: two are in one where their lifetimes do not meet (largest first, best fit). `isPlaced`
+ * tells which tensors lie elsewhere. Throws `INVALID_ARGUMENT` where a dispatch reads what nothing has written.
+ */
+export function shareBuffers(
   dispatches: readonly Dispatch[],
   outputs: ReadonlyMap<string, Tensor>,
-  places: Map<number, Place>,
-  owned: GPUBuffer[],
-  usage: number,
-): void {
+  isPlaced: (id: number) => boolean,
+): Slot[] {
   const lifetimes = new Map<number, Lifetime>();
   dispatches.forEach((dispatch, index) => {
     for (const { tensor, access } of dispatch.bindings) {
-      if (places.has(tensor.id)) continue;
+      if (isPlaced(tensor.id)) continue;
       const lifetime = lifetimes.get(tensor.id);
       if (lifetime) lifetime.last = index;
       else if (access === 'read') {
@@ -55,7 +61,7 @@ export function placeTemporaries(
     }
   });
   for (const [name, tensor] of outputs) {
-    if (places.has(tensor.id)) continue;
+    if (isPlaced(tensor.id)) continue;
     const lifetime = lifetimes.get(tensor.id);
     if (!lifetime) throw new EngineError('INVALID_ARGUMENT', `The output ${name} is computed by nothing.`);
     lifetime.last = dispatches.length;
@@ -70,19 +76,43 @@ export function placeTemporaries(
     if (slot) slot.tenants.push(lifetime);
     else slots.push({ bytes: size(lifetime), tenants: [lifetime] });
   }
-  for (const slot of slots) {
-    const buffer = engine.createBuffer('arena', slot.bytes, usage);
-    owned.push(buffer);
-    for (const tenant of slot.tenants) places.set(tenant.tensor.id, { buffer, offset: 0 });
-  }
+  return slots.map(({ bytes, tenants }) => ({ bytes, tensors: tenants.map(({ tensor }) => tensor) }));
 }
 
-/** All uniforms of a plan in one buffer, written once. */
-export function createUniforms(
+/** What a plan's own buffers take, in bytes, known before any of them is made. */
+export interface PlanMemory {
+  readonly inputs: number;
+  /** Values that live within a run, sharing buffers. */
+  readonly temporaries: number;
+  readonly uniforms: number;
+  /** Staging for one reading of the outputs; each further one that is under way takes as much again. */
+  readonly readback: number;
+  readonly total: number;
+}
+
+const bytesOf = ({ shape, dtype, layout }: Tensor): number => byteLength(shape, dtype, layout);
+
+/** Adds up what the buffers of a plan will take. */
+export function planMemory(
   engine: Engine,
   dispatches: readonly Dispatch[],
-  owned: GPUBuffer[],
-): (GPUBufferBinding | null)[] {
+  inputs: ReadonlyMap<string, Tensor>,
+  outputs: ReadonlyMap<string, Tensor>,
+  isPlaced: (id: number) => boolean,
+): PlanMemory {
+  const sum = (sizes: Iterable<number>) => [...sizes].reduce((total, size) => total + size, 0);
+  const given = new Set([...inputs.values()].map(({ id }) => id));
+  const slots = shareBuffers(dispatches, outputs, (id) => given.has(id) || isPlaced(id));
+  const parts = {
+    inputs: sum([...inputs.values()].map(bytesOf)),
+    temporaries: sum(slots.map(({ bytes }) => bytes)),
+    uniforms: layOutUniforms(engine, dispatches).bytes,
+    readback: sum([...outputs.values()].map(bytesOf)),
+  };
+  return { ...parts, total: sum(Object.values(parts)) };
+}
+
+function layOutUniforms(engine: Engine, dispatches: readonly Dispatch[]) {
   const alignment = engine.device.limits.minUniformBufferOffsetAlignment;
   let bytes = 0;
   const places = dispatches.map(({ uniforms }) => {
@@ -91,6 +121,16 @@ export function createUniforms(
     bytes += alignTo(place.size, alignment);
     return place;
   });
+  return { bytes, places };
+}
+
+/** All uniforms of a plan in one buffer, written once. */
+export function createUniforms(
+  engine: Engine,
+  dispatches: readonly Dispatch[],
+  owned: GPUBuffer[],
+): (GPUBufferBinding | null)[] {
+  const { bytes, places } = layOutUniforms(engine, dispatches);
   if (bytes === 0) return places.map(() => null);
   const view = new DataView(new ArrayBuffer(bytes));
   places.forEach((place, index) => {

@@ -1,7 +1,8 @@
+import { ARENA_USAGE, Arena } from './arena.js';
 import type { Dispatch, Grid } from './dispatch.js';
 import { type DeviceTensor, type Engine, GPU_BUFFER_USAGE, GPU_MAP_READ } from './engine.js';
 import { EngineError } from './errors.js';
-import { checkBindings, createUniforms, type Place, placeTemporaries } from './placement.js';
+import { checkBindings, createUniforms, type Place, type PlanMemory, planMemory, shareBuffers } from './placement.js';
 import { alignTo, BYTES_PER_ELEMENT, byteLength, elementCount, type Tensor } from './tensor.js';
 import { decodeValues, encodeHalf, encodeValues } from './values.js';
 
@@ -20,11 +21,12 @@ export class Plan {
     private readonly engine: Engine,
     private readonly steps: readonly Step[],
     private readonly owned: readonly GPUBuffer[],
+    private readonly ownArena: Arena,
     private readonly places: ReadonlyMap<number, Place>,
     private readonly inputs: ReadonlyMap<string, Tensor>,
     private readonly outputs: ReadonlyMap<string, Tensor>,
-    /** Bytes of the plan's own buffers (inputs, temporaries, uniforms); parameters are not among them. */
-    readonly bytes: number,
+    /** What its buffers take; a shared arena's part is the temporaries. Parameters are not among them. */
+    readonly memory: PlanMemory,
   ) {}
 
   get dispatchCount(): number {
@@ -37,25 +39,30 @@ export class Plan {
     persistents: ReadonlyMap<number, DeviceTensor>,
     inputs: ReadonlyMap<string, Tensor>,
     outputs: ReadonlyMap<string, Tensor>,
+    shared: Arena | null,
   ): Promise<Plan> {
     checkBindings(engine, dispatches);
     const owned: GPUBuffer[] = [];
+    const ownArena = new Arena(engine);
     const pipelines = await Promise.all(dispatches.map((dispatch) => engine.pipeline(dispatch.program)));
     try {
       return await engine.checked('Compiling a plan', () => {
         const places = new Map<number, Place>();
         for (const [id, { buffer, offset }] of persistents) places.set(id, { buffer, offset });
-        const usage = GPU_BUFFER_USAGE.STORAGE | GPU_BUFFER_USAGE.COPY_DST | GPU_BUFFER_USAGE.COPY_SRC;
         for (const tensor of inputs.values()) {
           const buffer = engine.createBuffer(
             tensor.label,
             byteLength(tensor.shape, tensor.dtype, tensor.layout),
-            usage,
+            ARENA_USAGE,
           );
           owned.push(buffer);
           places.set(tensor.id, { buffer, offset: 0 });
         }
-        placeTemporaries(engine, dispatches, outputs, places, owned, usage);
+        const slots = shareBuffers(dispatches, outputs, (id) => places.has(id));
+        const buffers = (shared ?? ownArena).take(slots);
+        slots.forEach(({ tensors }, index) => {
+          for (const tensor of tensors) places.set(tensor.id, { buffer: buffers[index] as GPUBuffer, offset: 0 });
+        });
         const uniforms = createUniforms(engine, dispatches, owned);
         const steps = dispatches.map((dispatch, index): Step => {
           const pipeline = pipelines[index] as GPUComputePipeline;
@@ -72,11 +79,12 @@ export class Plan {
           });
           return { pipeline, group, workgroups: dispatch.workgroups };
         });
-        const bytes = owned.reduce((sum, buffer) => sum + buffer.size, 0);
-        return new Plan(engine, steps, owned, places, inputs, outputs, bytes);
+        const memory = planMemory(engine, dispatches, inputs, outputs, (id) => persistents.has(id));
+        return new Plan(engine, steps, owned, ownArena, places, inputs, outputs, memory);
       });
     } catch (error) {
       for (const buffer of owned) engine.destroyBuffer(buffer);
+      ownArena.dispose();
       throw error;
     }
   }
@@ -190,6 +198,7 @@ export class Plan {
     if (this.disposed) return;
     this.disposed = true;
     for (const buffer of [...this.owned, ...this.staging]) this.engine.destroyBuffer(buffer);
+    this.ownArena.dispose();
     this.staging.length = 0;
   }
 }

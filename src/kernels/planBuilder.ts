@@ -1,8 +1,11 @@
 import { type Dispatch, linearGrid, MAX_GROUPS, read, write } from './dispatch.js';
 import type { DeviceTensor, Engine } from './engine.js';
+import type { Arena } from './arena.js';
 import { EngineError } from './errors.js';
 import accumulateSource from './ops/accumulate.wgsl.js';
 import fillSource from './ops/fill.wgsl.js';
+import { castInto } from './ops/cast/cast.js';
+import { type PlanMemory, planMemory } from './placement.js';
 import { Plan } from './plan.js';
 import { withStorageTypes } from './storageTypes.js';
 import { checkShape, type DType, type LayoutKind, quadCount, type Shape, type Tensor } from './tensor.js';
@@ -27,7 +30,8 @@ export class PlanBuilder {
   private readonly inputs = new Map<string, Tensor>();
   private readonly outputs = new Map<string, Tensor>();
   private readonly dispatches: Dispatch[] = [];
-  private readonly tape: TapeEntry[] = [];
+  private tape: TapeEntry[] = [];
+  private replays = 0;
 
   /** In which float type feature maps and vectors (`rows` layout) are stored. Parameters and statistics are float32. */
   readonly activationType: 'f32' | 'f16';
@@ -85,6 +89,17 @@ export class PlanBuilder {
     return this.make(label, shape, dtype, layout);
   }
 
+  /**
+   * Makes a value that this plan computes end up in `storage`: it is computed right there, or copied where it is a value of
+   * its own. Both are dense and of one shape.
+   */
+  storeIn(tensor: Tensor, storage: DeviceTensor): void {
+    const isFree = !this.persistents.has(tensor.id) && ![...this.inputs.values()].includes(tensor);
+    const fits = tensor.layout === 'dense' && storage.layout === 'dense' && tensor.dtype === storage.dtype;
+    if (isFree && fits && tensor.shape.join() === storage.shape.join()) this.persistents.set(tensor.id, storage);
+    else castInto(this, tensor, this.persistent(storage));
+  }
+
   /** A value that is read back after each run, under its name. */
   output(name: string, tensor: Tensor): void {
     this.outputs.set(name, tensor);
@@ -114,9 +129,12 @@ export class PlanBuilder {
    * gradient of `from`; without it, 1 everywhere (the loss).
    */
   backward(from: Tensor, seed?: Tensor): ReadonlyMap<Tensor, Tensor> {
-    const gradients = new Map<Tensor, Tensor>();
-    gradients.set(from, seed ?? this.fill(`d ${from.label}`, from, 1));
-    for (const { inputs, output, backward } of [...this.tape].reverse()) {
+    return this.backwardOver(this.tape, from, seed ?? this.fill(`d ${from.label}`, from, 1));
+  }
+
+  private backwardOver(tape: readonly TapeEntry[], from: Tensor, seed: Tensor): Map<Tensor, Tensor> {
+    const gradients = new Map<Tensor, Tensor>([[from, seed]]);
+    for (const { inputs, output, backward } of [...tape].reverse()) {
       const gradient = gradients.get(output);
       if (!gradient) continue;
       const results = backward(
@@ -131,6 +149,45 @@ export class PlanBuilder {
       });
     }
     return gradients;
+  }
+
+  /** True while values are computed for a second time: state that moves with a batch must not move again. */
+  get isReplaying(): boolean {
+    return this.replays > 0;
+  }
+
+  /**
+   * What `build` puts onto the plan, with none of its intermediate values kept for the backward pass: that computes them
+   * again from the values that `build` starts from (Chen et al. 2016, "Training deep nets with sublinear memory cost").
+   * `build` is called again for it and has to do the same both times. Results and gradients are the same bits.
+   */
+  recomputed(build: () => Tensor): Tensor {
+    const outer = this.tape;
+    this.tape = [];
+    const output = build();
+    const segment = this.tape;
+    this.tape = outer;
+    const inside = new Set(segment.map((entry) => entry.output));
+    const starts = segment.flatMap(({ inputs }) =>
+      inputs.filter((input) => input.requiresGradient && !inside.has(input)),
+    );
+    const inputs = [...new Set(starts)];
+    if (!inside.has(output)) return output;
+    return this.differentiable(inputs, output, (gradient) => {
+      const before = this.tape;
+      this.tape = [];
+      this.replays++;
+      const again = build();
+      this.replays--;
+      const gradients = this.backwardOver(this.tape, again, gradient);
+      this.tape = before;
+      return inputs.map((input) => gradients.get(input) ?? null);
+    });
+  }
+
+  /** What the plan's buffers will take. Parameters and other persistent tensors are not among them. */
+  memory(): PlanMemory {
+    return planMemory(this.engine, this.dispatches, this.inputs, this.outputs, (id) => this.persistents.has(id));
   }
 
   private sum(a: Tensor, b: Tensor): Tensor {
@@ -164,10 +221,11 @@ export class PlanBuilder {
   }
 
   /**
-   * Compiles all programs in parallel, allocates every buffer and binds them.
+   * Compiles all programs in parallel, allocates every buffer and binds them. With `arena`, temporaries lie in buffers that
+   * several plans share.
    * `poison` fills each output of a dispatch with NaN before the dispatch, so that an element it does not write shows.
    */
-  async compile(options: { poison?: boolean } = {}): Promise<Plan> {
+  async compile(options: { poison?: boolean; arena?: Arena } = {}): Promise<Plan> {
     let dispatches: Dispatch[] = this.dispatches;
     if (options.poison) {
       dispatches = dispatches.flatMap((dispatch) => {
@@ -178,6 +236,6 @@ export class PlanBuilder {
         return [...fills.map((fill) => ({ ...fill, program: withStorageTypes(fill) })), dispatch];
       });
     }
-    return Plan.create(this.engine, dispatches, this.persistents, this.inputs, this.outputs);
+    return Plan.create(this.engine, dispatches, this.persistents, this.inputs, this.outputs, options.arena ?? null);
   }
 }

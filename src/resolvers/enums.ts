@@ -43,9 +43,23 @@ registerEnumType(RunStateEnum, {
   },
 });
 
+export const PrecisionEnum = { FLOAT32: 'float32', MIXED: 'mixed' } as const;
+registerEnumType(PrecisionEnum, {
+  name: 'Precision',
+  description: 'In which numbers a run computes.',
+  valuesConfig: {
+    FLOAT32: { description: 'Everything in 32 bits.' },
+    MIXED: {
+      description:
+        'Activations and copies of the weights in 16 bits, sums, updates and the weights themselves in 32 bits, with a loss scale that adapts. Half the memory for activations, faster on most GPUs; needs an adapter with shader-f16.',
+    },
+  },
+});
+
 export const RunEventKindEnum = {
   STATE: 'state',
   PHASE: 'phase',
+  COMPILED: 'compiled',
   PICTURES: 'pictures',
   STEP: 'step',
   EPOCH: 'epoch',
@@ -57,6 +71,10 @@ registerEnumType(RunEventKindEnum, {
   valuesConfig: {
     STATE: { description: 'The state changed.' },
     PHASE: { description: 'A new phase began: `phase`.' },
+    COMPILED: {
+      description:
+        'The training is laid out on the device: `partSize`, `parts`, `dispatchesPerStep`, `deviceBytes`, `seconds`.',
+    },
     PICTURES: {
       description: 'Feature extraction or evaluation got on: `done`, `total`, `picturesPerSecond`, `etaSeconds`.',
     },

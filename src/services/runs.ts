@@ -166,7 +166,8 @@ function toRun(row: RunRow): RunRecord {
   const { options, errorCode, errorMessage, lastSequence: _, ...rest } = row;
   return {
     ...rest,
-    options: JSON.parse(options) as TrainingOptions,
+    // Options that came later are what they were before there was a choice.
+    options: { ...DEFAULT_TRAINING_OPTIONS, ...(JSON.parse(options) as Partial<TrainingOptions>) },
     error: errorCode === null ? null : { code: errorCode, message: errorMessage ?? '' },
   };
 }

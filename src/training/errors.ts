@@ -1,4 +1,10 @@
-export type TrainingErrorCode = 'INVALID_NETWORK' | 'INVALID_OPTIONS' | 'NOTHING_TO_TRAIN' | 'EMPTY_SPLIT' | 'DIVERGED';
+export type TrainingErrorCode =
+  | 'INVALID_NETWORK'
+  | 'INVALID_OPTIONS'
+  | 'NOTHING_TO_TRAIN'
+  | 'EMPTY_SPLIT'
+  | 'DIVERGED'
+  | 'MEMORY_LIMIT';
 
 /** A run that cannot start or go on, with a code that a client can match on. */
 export class TrainingError extends Error {

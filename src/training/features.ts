@@ -3,7 +3,7 @@ import { elementCount, type Shape } from '../kernels/tensor.js';
 import type { Network, Weights } from '../models/network.js';
 import { InferencePlan, inferenceBatchSize, inputLayer } from './inference.js';
 import type { Partition } from './partition.js';
-import type { PictureSource } from './types.js';
+import { activationType, type PictureSource, type TrainingOptions } from './types.js';
 
 /** What the head reads of each picture, by plan input: the trunk's features, or the picture's bytes where nothing is frozen. */
 export type HeadInputs = Readonly<Record<string, ArrayBufferView>>;
@@ -31,16 +31,17 @@ export async function openFeatureSource(
   weights: Weights,
   partition: Partition,
   pictures: PictureSource,
-  cache: boolean,
+  options: Pick<TrainingOptions, 'cacheFeatures' | 'precision'>,
 ): Promise<FeatureSource> {
   const [only] = partition.boundary;
   if (partition.boundary.length === 1 && only === inputLayer(network).name)
-    return new PictureBytes(pictures, network, cache);
+    return new PictureBytes(pictures, network, options.cacheFeatures);
   const plan = await InferencePlan.compile(engine, network, weights, {
     batchSize: inferenceBatchSize(engine),
     layers: partition.boundary,
+    activationType: activationType(options),
   });
-  return new TrunkFeatures(plan, pictures, cache);
+  return new TrunkFeatures(plan, pictures, options.cacheFeatures);
 }
 
 /** The trunk's features, computed by one plan of fixed batch size so that a picture's bits are the same at every call. */

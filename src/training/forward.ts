@@ -12,10 +12,20 @@ import { softmax } from '../kernels/ops/softmax/softmax.js';
 import { zeroPad } from '../kernels/ops/zeroPad/zeroPad.js';
 import type { PlanBuilder } from '../kernels/planBuilder.js';
 import type { Tensor } from '../kernels/tensor.js';
-import type { Activation, BatchNormLayer, Conv2dLayer, Layer, Network, Weights } from '../models/network.js';
+import type {
+  Activation,
+  BatchNormLayer,
+  Conv2dLayer,
+  DenseLayer,
+  Layer,
+  Network,
+  Weights,
+} from '../models/network.js';
+import { inferShapes } from '../models/shapes.js';
 import type { DeviceWeights } from './deviceWeights.js';
 import { TrainingError } from './errors.js';
 import { foldBatchNorm } from './fold.js';
+import { cutAtBottlenecks, joinSegments } from './segments.js';
 
 export interface ForwardOptions {
   /** Layers to compute, in topological order. Their other inputs are in `values`. */
@@ -33,6 +43,8 @@ export interface ForwardOptions {
    * Otherwise those of frozen layers are.
    */
   readonly weightsAreFixed: boolean;
+  /** Mode `train`: activations are computed again in the backward pass instead of being kept for it. */
+  readonly recompute?: boolean;
 }
 
 /** Puts layers of a network onto a plan and returns the layers' values by name. */
@@ -47,7 +59,7 @@ export function buildForward(
 }
 
 class ForwardBuilder {
-  private readonly values: Map<string, Tensor>;
+  private values: Map<string, Tensor>;
   /** Layers whose work a fused kernel of an earlier layer does: no value of their own. */
   private readonly swallowed = new Set<string>();
   private readonly consumers = new Map<string, Layer[]>();
@@ -55,7 +67,7 @@ class ForwardBuilder {
 
   constructor(
     private readonly b: PlanBuilder,
-    network: Network,
+    private readonly network: Network,
     private readonly weights: Weights,
     private readonly device: DeviceWeights,
     private readonly options: ForwardOptions,
@@ -72,12 +84,37 @@ class ForwardBuilder {
   }
 
   build(): Map<string, Tensor> {
-    const planned = new Set(this.options.layers.map((layer) => layer.name));
-    for (const layer of this.options.layers) {
+    const { layers, recompute, mode } = this.options;
+    if (!recompute || mode === 'eval') this.addLayers(layers);
+    else for (const segment of this.segments()) this.addRecomputed(segment);
+    return this.values;
+  }
+
+  private addLayers(layers: readonly Layer[]): void {
+    const planned = new Set(layers.map((layer) => layer.name));
+    for (const layer of layers) {
       if (this.values.has(layer.name) || this.swallowed.has(layer.name)) continue;
       this.layer(layer, planned);
     }
-    return this.values;
+  }
+
+  private segments(): Layer[][] {
+    const shapes = inferShapes(this.network);
+    const elements = ({ name }: Layer) => (shapes.get(name) as number[]).reduce((product, size) => product * size, 1);
+    return joinSegments(cutAtBottlenecks(this.options.layers, this.options.keep), elements);
+  }
+
+  /** Puts a segment onto the plan, and again where the backward pass asks for it; only its last value is seen by others. */
+  private addRecomputed(segment: readonly Layer[]): void {
+    const output = segment.at(-1) as Layer;
+    const before = new Map(this.values);
+    const value = this.b.recomputed(() => {
+      this.values = new Map(before);
+      this.swallowed.clear();
+      this.addLayers(segment);
+      return this.value(output.name, output);
+    });
+    this.values = new Map(before).set(output.name, value);
   }
 
   /** The one layer that reads `layer`, where a fusion may swallow `layer`'s own value. */
@@ -108,6 +145,12 @@ class ForwardBuilder {
     return this.b.persistent(this.device.get(name), { trainable: this.trains(layer) });
   }
 
+  /** The large parameter of a convolution or dense layer, in the float type of the activations. */
+  private kernel(layer: Conv2dLayer | DenseLayer): Tensor {
+    const { b } = this;
+    return b.persistent(this.device.get(layer.weight, b.activationType), { trainable: this.trains(layer) });
+  }
+
   private optional(layer: Layer, name: string | null): Tensor | null {
     return name === null ? null : this.parameter(layer, name);
   }
@@ -135,7 +178,7 @@ class ForwardBuilder {
       case 'dense': {
         const { activation: fused, last } = this.fusedActivation(layer, planned);
         const bias = this.optional(layer, layer.bias);
-        set(dense(b, this.asVector(x()), this.parameter(layer, layer.weight), { bias, activation: fused }), last.name);
+        set(dense(b, this.asVector(x()), this.kernel(layer), { bias, activation: fused }), last.name);
         return;
       }
       case 'batchNorm': {
@@ -221,12 +264,13 @@ class ForwardBuilder {
     const next = this.soleConsumer(layer, planned);
     if (next?.kind === 'batchNorm' && this.isFixed(layer) && this.isFixed(next)) {
       const folded = foldBatchNorm(layer, next, this.weights);
-      weight = b.persistent(this.device.derived(`${layer.weight} * ${next.name}`, () => folded.weight));
+      const { activationType } = b;
+      weight = b.persistent(this.device.derived(`${layer.weight} * ${next.name}`, () => folded.weight, activationType));
       bias = b.persistent(this.device.derived(`${layer.weight} + ${next.name}`, () => folded.bias));
       last = next;
       this.swallowed.add(next.name);
     } else {
-      weight = this.parameter(layer, layer.weight);
+      weight = this.kernel(layer);
       bias = this.optional(layer, layer.bias);
     }
     let residual: Tensor | null = null;

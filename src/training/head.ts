@@ -1,32 +1,29 @@
-import type { DeviceTensor, Engine } from '../kernels/engine.js';
-import { softmaxCrossEntropy } from '../kernels/ops/losses/crossEntropy.js';
-import { flatten } from '../kernels/ops/flatten/flatten.js';
-import { adamUpdate, globalNormScale, sgdUpdate } from '../kernels/ops/optimizer/optimizer.js';
-import { type Plan } from '../kernels/plan.js';
-import { PlanBuilder } from '../kernels/planBuilder.js';
-import type { Shape, Tensor } from '../kernels/tensor.js';
+import { Arena } from '../kernels/arena.js';
+import type { Engine } from '../kernels/engine.js';
+import { EngineError } from '../kernels/errors.js';
+import { Optimizer, type OptimizerOptions } from '../kernels/ops/optimizer/optimizer.js';
+import type { Plan } from '../kernels/plan.js';
+import type { PlanBuilder } from '../kernels/planBuilder.js';
+import type { Shape } from '../kernels/tensor.js';
 import type { Network, Weights } from '../models/network.js';
+import { partCounts, partsOfBatch, slicePictures } from './batchParts.js';
 import { DeviceWeights } from './deviceWeights.js';
+import { TrainingError } from './errors.js';
 import type { HeadInputs } from './features.js';
-import { buildForward } from './forward.js';
-import { inputLayer, logitsLayer, pictureInput } from './inference.js';
-import { type Partition, trainedWeights } from './partition.js';
-import type { TrainingOptions } from './types.js';
+import { weightOf } from './fold.js';
+import { buildEvaluationPlan, buildTrainingPlan, buildUpdatePlan, type HeadParts, trainedNames } from './headPlans.js';
+import type { Partition } from './partition.js';
+import type { CompiledRun, TrainingOptions } from './types.js';
 
 /** Labels of a batch's padding: such a picture counts neither in the loss nor in the accuracy. */
 export const IGNORED_LABEL = 0xffffffff;
 
 /** Adam's constants (Kingma and Ba 2015, algorithm 1). */
-const BETA1 = 0.9;
-const BETA2 = 0.999;
-const EPSILON = 1e-8;
-
-interface Trained {
-  readonly name: string;
-  readonly factor: number;
-  /** SGD: momentum. Adam: first and second moment. */
-  readonly state: readonly DeviceTensor[];
-}
+const ADAM = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
+/** Most pictures between two looks of validation at the GPU; padding fills the last batch. */
+const MAX_EVALUATION_BATCH = 32;
+/** Readings of a plan's outputs that are under way at a time. */
+const READINGS = 2;
 
 export interface BatchResult {
   /** Mean over the batch. */
@@ -34,13 +31,20 @@ export interface BatchResult {
   readonly correct: number;
 }
 
+interface Compiled {
+  readonly parts: HeadParts;
+  readonly arena: Arena;
+  readonly training: ReadonlyMap<number, Plan>;
+  /** Null where a training plan updates the parameters itself. */
+  readonly update: Plan | null;
+  readonly evaluation: Plan | null;
+  readonly largestPart: number;
+  readonly evaluationBatch: number;
+}
+
 /** The part of a network that trains, on the device: weights, optimiser state and a plan for each batch size in use. */
 export class TrainableHead {
-  private readonly device: DeviceWeights;
-  private readonly trained: readonly Trained[];
-  private readonly statistics: readonly string[];
-  private readonly trainPlans = new Map<number, Plan>();
-  private evalPlan: Plan | null = null;
+  private compiled: Compiled | null = null;
   private steps = 0;
 
   constructor(
@@ -50,141 +54,175 @@ export class TrainableHead {
     private readonly partition: Partition,
     private readonly inputShapes: ReadonlyMap<string, Shape> | null,
     private readonly options: TrainingOptions,
-  ) {
-    this.device = new DeviceWeights(engine, weights);
-    const layers = partition.head.map((layer) => ({ layer, ...trainedWeights(layer) }));
-    this.statistics = layers.flatMap(({ statistics }) => statistics);
-    this.trained = layers.flatMap(({ layer, parameters }) =>
-      parameters.map((name) => ({ name, factor: layer.learningRateFactor, state: this.createState(name) })),
+  ) {}
+
+  /**
+   * Compiles the plans for the given batch sizes and runs each once, so that training starts at full speed: some drivers make
+   * machine code only when a pipeline runs for the first time. A batch is one part
+   * where the device and `memoryLimitMiB` allow, else as few parts as do, whose gradients are added up: the gradients are the
+   * same, except that batch norms that train normalise by each part's own statistics.
+   *
+   * Throws `TrainingError` MEMORY_LIMIT where not even single pictures fit the limit, and `EngineError` where they do not fit
+   * the device.
+   */
+  async compile(batchSizes: readonly number[], evaluates: boolean): Promise<CompiledRun> {
+    const started = performance.now();
+    const largestBatch = Math.max(...batchSizes);
+    let failure: unknown = null;
+    for (const count of partCounts(largestBatch)) {
+      try {
+        this.compiled = await this.attempt(batchSizes, Math.ceil(largestBatch / count), count > 1, evaluates);
+        break;
+      } catch (error) {
+        if (!isTooLarge(error)) throw error;
+        failure = error;
+      }
+    }
+    if (!this.compiled) throw failure;
+    await this.warm(this.compiled);
+    const { training, update, largestPart } = this.compiled;
+    const parts = partsOfBatch(largestBatch, largestPart);
+    const dispatches = parts.reduce((sum, size) => sum + (training.get(size) as Plan).dispatchCount, 0);
+    return {
+      partSize: largestPart,
+      parts: parts.length,
+      dispatchesPerStep: dispatches + (update?.dispatchCount ?? 0),
+      deviceBytes: this.engine.memory.bytes,
+      seconds: (performance.now() - started) / 1000,
+    };
+  }
+
+  private createParts(accumulates: boolean): HeadParts {
+    const { engine, network, weights, partition, inputShapes, options } = this;
+    const parameters = trainedNames(partition).parameters.map(({ name, factor }) => ({
+      name,
+      shape: weightOf(weights, name).shape,
+      learningRateFactor: factor,
+      weightDecay: options.weightDecay,
+    }));
+    const optimizer = new Optimizer(engine, parameters, { ...optimizerOptions(options), accumulates });
+    const device = new DeviceWeights(engine, weights, (name, dtype) =>
+      (dtype === 'f16' ? optimizer.halves : optimizer.values)?.get(name),
+    );
+    return { engine, network, weights, partition, inputShapes, options, device, optimizer };
+  }
+
+  private async attempt(
+    batchSizes: readonly number[],
+    largestPart: number,
+    accumulates: boolean,
+    evaluates: boolean,
+  ): Promise<Compiled> {
+    const { engine } = this;
+    const parts = this.createParts(accumulates);
+    const arena = new Arena(engine);
+    const plans: Plan[] = [];
+    try {
+      const sizes = [...new Set(batchSizes.flatMap((size) => partsOfBatch(size, largestPart)))].sort((a, b) => b - a);
+      const builders = sizes.map((size) => ({ size, builder: buildTrainingPlan(parts, size, !accumulates) }));
+      const evaluationBatch = Math.min(MAX_EVALUATION_BATCH, largestPart);
+      const evaluation = evaluates ? buildEvaluationPlan(parts, evaluationBatch) : null;
+      const update = accumulates ? buildUpdatePlan(parts) : null;
+      const all = [...builders.map(({ builder }) => builder), ...[evaluation, update].filter((plan) => plan !== null)];
+      this.checkMemory(all, largestPart);
+      const compile = async (builder: PlanBuilder): Promise<Plan> => {
+        const plan = await builder.compile({ arena });
+        plans.push(plan);
+        return plan;
+      };
+      // One after the other, the largest first: so the arena needs no more than that one.
+      const training = new Map<number, Plan>();
+      for (const { size, builder } of builders) training.set(size, await compile(builder));
+      const evaluationPlan = evaluation && (await compile(evaluation));
+      const updatePlan = update && (await compile(update));
+      return { parts, arena, training, update: updatePlan, evaluation: evaluationPlan, largestPart, evaluationBatch };
+    } catch (error) {
+      dispose(parts, arena, plans);
+      throw error;
+    }
+  }
+
+  /** Plans run in turns, so their temporaries share an arena; everything else adds up. */
+  private checkMemory(builders: readonly PlanBuilder[], largestPart: number): void {
+    const limit = this.options.memoryLimitMiB;
+    if (limit === null) return;
+    const memories = builders.map((builder) => builder.memory());
+    const arena = Math.max(...memories.map(({ temporaries }) => temporaries));
+    const rest = memories.reduce(
+      (sum, { inputs, uniforms, readback }) => sum + inputs + uniforms + READINGS * readback,
+      0,
+    );
+    const bytes = this.engine.memory.bytes + arena + rest;
+    if (bytes <= limit * 2 ** 20) return;
+    const needed = Math.ceil(bytes / 2 ** 20);
+    throw new TrainingError(
+      'MEMORY_LIMIT',
+      `With ${largestPart} picture(s) at a time this run needs ${needed} MiB of GPU memory; memoryLimitMiB is ${limit}. Raise it, freeze more layers, or set recomputeActivations.`,
     );
   }
 
-  private createState(name: string): DeviceTensor[] {
-    const { shape } = this.device.get(name);
-    const count = this.options.optimizer === 'sgd' ? (this.options.momentum > 0 ? 1 : 0) : 2;
-    return Array.from({ length: count }, (_, i) => this.engine.createTensor(`${name} state ${i}`, shape));
-  }
-
-  /** Compiles the plans for the given batch sizes, so that training starts warm. */
-  async compile(trainBatchSizes: readonly number[], evalBatchSize: number | null): Promise<void> {
-    for (const size of new Set(trainBatchSizes)) {
-      if (!this.trainPlans.has(size)) this.trainPlans.set(size, await this.compileTrain(size));
+  /** Runs every plan on nothing, with all parameters zero, then sets everything to where training begins. */
+  private async warm({ parts, training, update, evaluation }: Compiled): Promise<void> {
+    const { engine, weights, partition } = this;
+    const { optimizer, device } = parts;
+    const rate = Float32Array.of(0);
+    for (const [size, plan] of training) {
+      const labels = new Uint32Array(size).fill(IGNORED_LABEL);
+      await plan.run({ labels, ...(update ? {} : { learningRate: rate }) })();
     }
-    if (evalBatchSize !== null) this.evalPlan ??= await this.compileEval(evalBatchSize);
+    await update?.run({ learningRate: rate })();
+    await evaluation?.run()();
+    const { parameters, statistics } = trainedNames(partition);
+    optimizer.reset(new Map(parameters.map(({ name }) => [name, weightOf(weights, name).data])));
+    for (const name of statistics) engine.write(device.get(name), weightOf(weights, name).data);
+    await engine.idle();
   }
 
-  get dispatchesPerStep(): number {
-    return Math.max(0, ...[...this.trainPlans.values()].map((plan) => plan.dispatchCount));
+  private get ready(): Compiled {
+    if (!this.compiled) throw new EngineError('INVALID_ARGUMENT', 'The head is not compiled.');
+    return this.compiled;
   }
 
-  private inputs(b: PlanBuilder, batchSize: number): Map<string, Tensor> {
-    if (this.inputShapes === null) {
-      return new Map([[inputLayer(this.network).name, pictureInput(b, this.network, batchSize)]]);
-    }
-    return new Map([...this.inputShapes].map(([name, shape]) => [name, b.input(name, [batchSize, ...shape])]));
-  }
-
-  private logits(b: PlanBuilder, batchSize: number, mode: 'train' | 'eval', step?: Tensor): Tensor {
-    const name = logitsLayer(this.network);
-    const values = buildForward(b, this.network, this.weights, this.device, {
-      layers: this.partition.head,
-      values: this.inputs(b, batchSize),
-      keep: new Set([name]),
-      mode,
-      step,
-      weightsAreFixed: false,
-    });
-    const logits = values.get(name) as Tensor;
-    return logits.shape.length === 4 ? flatten(b, logits) : logits;
-  }
-
-  private async compileTrain(batchSize: number): Promise<Plan> {
-    const b = new PlanBuilder(this.engine);
-    const step = b.input('step', [4], { dtype: 'u32', layout: 'dense' });
-    const hyper = b.input('hyper', [8], { layout: 'dense' });
-    const labels = b.input('labels', [batchSize], { dtype: 'u32', layout: 'dense' });
-    const logits = this.logits(b, batchSize, 'train', step);
-    const { labelSmoothing, gradientClipNorm } = this.options;
-    const { loss, correct } = softmaxCrossEntropy(b, logits, labels, { labelSmoothing });
-    const gradients = b.backward(loss);
-    const updates = this.trained.flatMap((parameter) => {
-      const tensor = b.persistent(this.device.get(parameter.name));
-      const gradient = gradients.get(tensor);
-      return gradient ? [{ ...parameter, tensor, gradient }] : [];
-    });
-    const scale =
-      gradientClipNorm === null || updates.length === 0
-        ? null
-        : globalNormScale(
-            b,
-            updates.map(({ gradient }) => gradient),
-            gradientClipNorm,
-          );
-    for (const update of updates) this.update(b, update, hyper, scale);
-    b.output('loss', loss);
-    b.output('correct', correct);
-    return b.compile();
-  }
-
-  private update(
-    b: PlanBuilder,
-    { tensor, gradient, factor, state }: Trained & { readonly tensor: Tensor; readonly gradient: Tensor },
-    hyper: Tensor,
-    scale: Tensor | null,
-  ): void {
-    const { optimizer, momentum, nesterov, weightDecay } = this.options;
-    const [first, second] = state.map((storage) => b.persistent(storage));
-    if (optimizer === 'sgd') {
-      const attributes = { momentum, nesterov, weightDecay, learningRateFactor: factor };
-      sgdUpdate(b, tensor, gradient, first ?? null, hyper, attributes, scale);
-    } else {
-      adamUpdate(
-        b,
-        tensor,
-        gradient,
-        first as Tensor,
-        second as Tensor,
-        hyper,
-        {
-          beta1: BETA1,
-          beta2: BETA2,
-          epsilon: EPSILON,
-          weightDecay,
-          decoupled: optimizer === 'adamw',
-          learningRateFactor: factor,
-        },
-        scale,
-      );
-    }
-  }
-
-  private async compileEval(batchSize: number): Promise<Plan> {
-    const b = new PlanBuilder(this.engine);
-    const labels = b.input('labels', [batchSize], { dtype: 'u32', layout: 'dense' });
-    const logits = this.logits(b, batchSize, 'eval');
-    const { perSample, correct } = softmaxCrossEntropy(b, logits, labels, { labelSmoothing: 0 });
-    b.output('perSample', perSample);
-    b.output('correct', correct);
-    return b.compile();
+  /** Pictures of one evaluated batch. */
+  get evaluationBatch(): number {
+    return this.ready.evaluationBatch;
   }
 
   /** Submits one training step. The returned function waits for its loss and its number of right answers. */
   trainStep(inputs: HeadInputs, labels: Uint32Array, learningRate: number): () => Promise<BatchResult> {
-    const plan = this.trainPlans.get(labels.length) as Plan;
+    const { training, update, largestPart } = this.ready;
     this.steps++;
-    const hyper = new Float32Array(8);
-    hyper.set([learningRate, 1 - BETA1 ** this.steps, 1 - BETA2 ** this.steps]);
-    const step = Uint32Array.of(this.options.seed, this.steps, 0, 0);
-    const finish = plan.run({ ...inputs, labels, hyper, step });
+    const rate = Float32Array.of(learningRate);
+    const count = labels.length;
+    let first = 0;
+    const readings = partsOfBatch(count, largestPart).map((size) => {
+      const share = size / count;
+      const finish = (training.get(size) as Plan).run({
+        ...(size === count ? inputs : slicePictures(inputs, count, first, first + size)),
+        labels: labels.subarray(first, first + size),
+        step: Uint32Array.of(this.options.seed, this.steps, first, 0),
+        share: Float32Array.of(share),
+        ...(update ? { isFirst: Uint32Array.of(first === 0 ? 1 : 0) } : { learningRate: rate }),
+      });
+      first += size;
+      return { share, finish };
+    });
+    update?.run({ learningRate: rate });
     return async () => {
-      const { loss, correct } = await finish();
-      return { loss: loss?.[0] as number, correct: correct?.[0] as number };
+      let loss = 0;
+      let correct = 0;
+      for (const { share, finish } of readings) {
+        const outputs = await finish();
+        loss += share * (outputs.loss?.[0] as number);
+        correct += outputs.correct?.[0] as number;
+      }
+      return { loss, correct };
     };
   }
 
   /** Sum of the losses and number of right answers; labels of padding are `IGNORED_LABEL`. Changes nothing. */
   evaluateBatch(inputs: HeadInputs, labels: Uint32Array): () => Promise<{ lossSum: number; correct: number }> {
-    const finish = (this.evalPlan as Plan).run({ ...inputs, labels });
+    const finish = (this.ready.evaluation as Plan).run({ ...inputs, labels });
     return async () => {
       const { perSample, correct } = await finish();
       let lossSum = 0;
@@ -193,16 +231,42 @@ export class TrainableHead {
     };
   }
 
+  /** Updates that mixed precision skipped so far because a gradient was not finite; 0 in float32. */
+  async skippedUpdates(): Promise<number> {
+    return this.options.precision === 'mixed' ? this.ready.parts.optimizer.skippedUpdates() : 0;
+  }
+
   /** The network's weights with what the head has learned so far. */
   async snapshot(): Promise<Weights> {
-    const learned = await this.device.read([...this.trained.map(({ name }) => name), ...this.statistics]);
+    const { parameters, statistics } = trainedNames(this.partition);
+    const learned = await this.ready.parts.device.read([...parameters.map(({ name }) => name), ...statistics]);
     return new Map([...this.weights].map(([name, weight]) => [name, learned.get(name) ?? weight]));
   }
 
   dispose(): void {
-    for (const plan of this.trainPlans.values()) plan.dispose();
-    this.evalPlan?.dispose();
-    for (const { state } of this.trained) for (const tensor of state) this.engine.destroyTensor(tensor);
-    this.device.dispose();
+    if (!this.compiled) return;
+    const { parts, arena, training, update, evaluation } = this.compiled;
+    dispose(parts, arena, [...training.values(), ...[update, evaluation].filter((plan) => plan !== null)]);
+    this.compiled = null;
   }
+}
+
+function dispose({ device, optimizer }: HeadParts, arena: Arena, plans: readonly Plan[]): void {
+  for (const plan of plans) plan.dispose();
+  arena.dispose();
+  device.dispose();
+  optimizer.dispose();
+}
+
+const isTooLarge = (error: unknown): boolean =>
+  (error instanceof EngineError && (error.code === 'OUT_OF_MEMORY' || error.code === 'LIMIT_EXCEEDED')) ||
+  (error instanceof TrainingError && error.code === 'MEMORY_LIMIT');
+
+function optimizerOptions(options: TrainingOptions): Omit<OptimizerOptions, 'accumulates'> {
+  const { optimizer, momentum, nesterov, gradientClipNorm, precision } = options;
+  return {
+    rule: optimizer === 'sgd' ? { kind: 'sgd', momentum, nesterov } : { kind: optimizer, ...ADAM },
+    clipNorm: gradientClipNorm,
+    mixedPrecision: precision === 'mixed',
+  };
 }

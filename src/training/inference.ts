@@ -55,6 +55,8 @@ export interface InferenceOptions {
   readonly layers: readonly string[];
   /** Adds the output `probabilities`: the softmax of the logits, [N, classes]. */
   readonly probabilities?: boolean;
+  /** In which float type activations and kernels are stored; float32 without. */
+  readonly activationType?: 'f32' | 'f16';
 }
 
 /** A network in evaluation mode at a fixed batch size, batch norms folded. */
@@ -74,7 +76,7 @@ export class InferencePlan {
     weights: Weights,
     options: InferenceOptions,
   ): Promise<InferencePlan> {
-    const b = new PlanBuilder(engine);
+    const b = new PlanBuilder(engine, { activationType: options.activationType });
     const device = new DeviceWeights(engine, weights);
     try {
       const input = pictureInput(b, network, options.batchSize);

@@ -17,15 +17,19 @@ export const TRAINING_OPTION_RANGES = {
   labelSmoothing: { min: 0, max: 0.99 },
   seed: { min: 0, max: 2 ** 32 - 1, integer: true },
   gradientClipNorm: { min: 1e-6, max: 1e9 },
+  memoryLimitMiB: { min: 1, max: 2 ** 24, integer: true },
   maxSeconds: { min: 0.1, max: 30 * 24 * 3600 },
 } as const satisfies Partial<Record<keyof TrainingOptions, Range>>;
+
+/** Options whose null stands for «no limit». */
+const NULLABLE: ReadonlySet<string> = new Set(['gradientClipNorm', 'memoryLimitMiB', 'maxSeconds']);
 
 /** Throws `INVALID_OPTIONS` with every option that is out of range. */
 export function checkTrainingOptions(options: TrainingOptions): void {
   const problems: string[] = [];
   for (const [name, range] of Object.entries<Range>(TRAINING_OPTION_RANGES)) {
     const value = options[name as keyof typeof TRAINING_OPTION_RANGES];
-    if (value === null && (name === 'gradientClipNorm' || name === 'maxSeconds')) continue;
+    if (value === null && NULLABLE.has(name)) continue;
     const fits = typeof value === 'number' && value >= range.min && value <= range.max;
     if (!fits || (range.integer && !Number.isInteger(value))) {
       const kind = range.integer ? 'an integer' : 'a number';
@@ -34,6 +38,9 @@ export function checkTrainingOptions(options: TrainingOptions): void {
   }
   if (!['sgd', 'adam', 'adamw'].includes(options.optimizer)) {
     problems.push(`optimizer is ${String(options.optimizer)}; allowed are sgd, adam, adamw`);
+  }
+  if (!['float32', 'mixed'].includes(options.precision)) {
+    problems.push(`precision is ${String(options.precision)}; allowed are float32, mixed`);
   }
   if (options.nesterov && !(options.optimizer === 'sgd' && options.momentum > 0)) {
     problems.push('nesterov needs the optimizer sgd and a momentum above 0');

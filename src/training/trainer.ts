@@ -35,9 +35,6 @@ export interface TrainingResult {
   readonly cancelled: boolean;
 }
 
-/** Most pictures between two looks of validation at the GPU; padding fills the last batch. */
-const MAX_EVAL_BATCH = 32;
-
 /**
  * Trains the layers of a network whose learning-rate factor is not 0. The same request gives the same bits on the same
  * adapter, with the feature cache on or off.
@@ -50,7 +47,7 @@ export async function trainNetwork(request: TrainingRequest): Promise<TrainingRe
   const { engine, network, weights, options, pictures } = request;
   const partition = partitionNetwork(network);
   await request.onProgress({ type: 'phase', phase: 'compiling' });
-  const source = await openFeatureSource(engine, network, weights, partition, pictures, options.cacheFeatures);
+  const source = await openFeatureSource(engine, network, weights, partition, pictures, options);
   let head: TrainableHead | null = null;
   try {
     head = new TrainableHead(engine, network, weights, partition, source.shapes, options);
@@ -104,16 +101,12 @@ class Training {
     return Math.min(this.request.options.batchSize, this.request.train.length);
   }
 
-  /** No more pictures than a training step has: what the device can hold of a whole network is limited. */
-  private get evalBatchSize(): number {
-    return Math.min(MAX_EVAL_BATCH, this.batchSize);
-  }
-
   async run(): Promise<TrainingResult> {
     const { train, validation, options, onProgress } = this.request;
     const rest = train.length % this.batchSize;
     const sizes = rest === 0 ? [this.batchSize] : [this.batchSize, rest];
-    await this.head.compile(sizes, validation.length > 0 ? this.evalBatchSize : null);
+    const compiled = await this.head.compile(sizes, validation.length > 0);
+    await onProgress({ type: 'compiled', ...compiled });
     const featuresStarted = performance.now();
     if (this.source.shapes !== null && options.cacheFeatures) {
       await onProgress({ type: 'phase', phase: 'features' });
@@ -243,7 +236,7 @@ class Training {
     const { validation } = this.request;
     let lossSum = 0;
     let correct = 0;
-    const size = this.evalBatchSize;
+    const size = this.head.evaluationBatch;
     for (let start = 0; start < validation.length; start += size) {
       const batch = validation.slice(start, start + size);
       const labels = new Uint32Array(size).fill(IGNORED_LABEL);

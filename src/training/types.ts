@@ -1,5 +1,6 @@
 /** What a run is told and what it reports; everything here is plain data that is stored with the run. */
 
+export type Precision = 'float32' | 'mixed';
 export type OptimizerName = 'sgd' | 'adam' | 'adamw';
 
 /** Every option of a run, defaults filled in: enough, with revision, data-set version and adapter, to repeat it. */
@@ -17,11 +18,24 @@ export interface TrainingOptions {
   /** Largest global L2 norm of the gradient; null does not clip. */
   readonly gradientClipNorm: number | null;
   readonly seed: number;
+  /**
+   * `mixed` stores activations and the layers' copies of weights in float16 and scales the loss; sums, updates and the weights
+   * themselves stay in float32 (Micikevicius et al. 2018). Needs an adapter with shader-f16.
+   */
+  readonly precision: Precision;
+  /** Computes activations again in the backward pass instead of keeping them: less memory, more time, the same result. */
+  readonly recomputeActivations: boolean;
+  /** MiB of GPU memory that the run may take; a batch that does not fit is computed in parts. Null: what the device allows. */
+  readonly memoryLimitMiB: number | null;
   /** Computes the frozen trunk's features once per picture. Never changes a result. */
   readonly cacheFeatures: boolean;
   /** Ends the run after the step in which this many seconds of training are over; null trains all epochs. */
   readonly maxSeconds: number | null;
 }
+
+/** In which float type activations are stored. */
+export const activationType = ({ precision }: Pick<TrainingOptions, 'precision'>): 'f32' | 'f16' =>
+  precision === 'mixed' ? 'f16' : 'f32';
 
 export const DEFAULT_TRAINING_OPTIONS: TrainingOptions = {
   epochs: 10,
@@ -34,6 +48,9 @@ export const DEFAULT_TRAINING_OPTIONS: TrainingOptions = {
   labelSmoothing: 0,
   gradientClipNorm: null,
   seed: 1,
+  precision: 'float32',
+  recomputeActivations: false,
+  memoryLimitMiB: null,
   cacheFeatures: true,
   maxSeconds: null,
 };
@@ -53,7 +70,22 @@ export interface PictureSource {
   load(hashes: readonly string[]): Promise<Uint8Array>;
 }
 
+/** How a run was laid out on the device. */
+export interface CompiledRun {
+  /** Pictures that are computed at a time, at most. */
+  readonly partSize: number;
+  /** Parts of a batch, whose gradients are added up before the update. */
+  readonly parts: number;
+  /** Compute dispatches of one training step. */
+  readonly dispatchesPerStep: number;
+  /** GPU memory in use once everything is in place. */
+  readonly deviceBytes: number;
+  /** Time for compiling the training plans and running each once. */
+  readonly seconds: number;
+}
+
 export type ProgressEvent =
+  | ({ readonly type: 'compiled' } & CompiledRun)
   | { readonly type: 'phase'; readonly phase: 'compiling' | 'features' | 'training' | 'evaluating' }
   /** Feature extraction or evaluation: pictures done of all. */
   | {

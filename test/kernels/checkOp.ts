@@ -27,6 +27,11 @@ export interface OpCase {
 /** Elements of each gradient that are compared with central differences. */
 const SAMPLED = 24;
 
+/** Step of the differences: small, so that it seldom reaches over a corner; float64 leaves eight digits of them. */
+const STEP = 1e-6;
+/** One-sided differences further apart than this: the curvature of a smooth function does not explain it. */
+const CORNER = 1e-4;
+
 /** Every element within `tolerance` of the largest expected magnitude (at least 1); NaN fails. */
 export function assertClose(
   actual: ArrayLike<number>,
@@ -119,18 +124,22 @@ export async function checkOp(engine: Engine, op: OpCase, random: () => number):
         data.length <= SAMPLED
           ? [...data.keys()]
           : Array.from({ length: SAMPLED }, () => Math.floor(random() * data.length));
-      const step = 1e-4;
+      const at = loss();
       const differences = indices.map((i) => {
         const value = data[i] as number;
-        data[i] = value + step;
-        const above = loss();
-        data[i] = value - step;
-        const below = loss();
+        data[i] = value + STEP;
+        const right = (loss() - at) / STEP;
+        data[i] = value - STEP;
+        const left = (at - loss()) / STEP;
         data[i] = value;
-        return (above - below) / (2 * step);
+        // At a corner (of ReLU, of a maximum) there is no derivative to compare with.
+        return Math.abs(right - left) > CORNER ? null : (right + left) / 2;
       });
-      const sampled = indices.map((i) => gradient[i] as number);
-      assertClose(sampled, differences, `${op.name}: d ${name} at ${indices.join(',')}`, 1e-4);
+      const smooth = indices.filter((_, k) => differences[k] !== null);
+      assert.ok(2 * smooth.length >= indices.length, `${op.name}: ${name} has corners nearly everywhere`);
+      const sampled = smooth.map((i) => gradient[i] as number);
+      const expected = differences.filter((difference) => difference !== null);
+      assertClose(sampled, expected, `${op.name}: d ${name} at ${smooth.join(',')}`, 1e-4);
     }
     if (engine.device.features.has('shader-f16') && !op.float32Only)
       await checkHalf(engine, op, { ...given, upstream });

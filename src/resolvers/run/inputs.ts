@@ -1,8 +1,8 @@
 import { IsIn, IsOptional, Max, Min, ValidateNested } from 'class-validator';
 import { ArgsType, Field, Float, ID, InputType, Int } from 'type-graphql';
-import type { OptimizerName } from '../../training/types.js';
+import type { OptimizerName, Precision } from '../../training/types.js';
 import { DEFAULT_TRAINING_OPTIONS } from '../../training/types.js';
-import { OptimizerEnum } from '../enums.js';
+import { OptimizerEnum, PrecisionEnum } from '../enums.js';
 import { PageArgs } from '../pagination.js';
 
 const fallback = (key: keyof typeof DEFAULT_TRAINING_OPTIONS): string => `Default: ${DEFAULT_TRAINING_OPTIONS[key]}.`;
@@ -79,6 +79,31 @@ export class TrainingOptionsInput {
   @Min(0)
   @Max(2 ** 31 - 1)
   seed?: number;
+
+  @Field(() => PrecisionEnum, {
+    nullable: true,
+    description: `In which numbers it computes. Default: ${DEFAULT_TRAINING_OPTIONS.precision.toUpperCase()}.`,
+  })
+  @IsOptional()
+  @IsIn(Object.values(PrecisionEnum))
+  precision?: Precision;
+
+  @Field(() => Boolean, {
+    nullable: true,
+    description: `Computes activations again in the backward pass instead of keeping them: less GPU memory, more time, the same result. ${fallback('recomputeActivations')}`,
+  })
+  @IsOptional()
+  recomputeActivations?: boolean;
+
+  @Field(() => Int, {
+    nullable: true,
+    description:
+      'MiB of GPU memory that the run may take, 1 to 16,777,216. A batch that does not fit is computed in parts whose gradients are added up; batch norms that train then normalise by each part. Default: null, what the device allows.',
+  })
+  @IsOptional()
+  @Min(1)
+  @Max(2 ** 24)
+  memoryLimitMiB?: number | null;
 
   @Field(() => Boolean, {
     nullable: true,

@@ -1,5 +1,12 @@
 import { Field, Float, ID, Int, ObjectType } from 'type-graphql';
-import { OptimizerEnum, type RunEventKind, RunEventKindEnum, RunPhaseEnum, RunStateEnum } from '../enums.js';
+import {
+  OptimizerEnum,
+  PrecisionEnum,
+  type RunEventKind,
+  RunEventKindEnum,
+  RunPhaseEnum,
+  RunStateEnum,
+} from '../enums.js';
 import { connectionType } from '../pagination.js';
 import { DateTime } from '../scalars.js';
 
@@ -34,6 +41,18 @@ export class TrainingOptionsType {
 
   @Field(() => Int, { description: 'Seed of shuffling and dropout.' })
   seed!: number;
+
+  @Field(() => PrecisionEnum, { description: 'In which numbers it computes.' })
+  precision!: string;
+
+  @Field({ description: 'Computes activations again in the backward pass instead of keeping them.' })
+  recomputeActivations!: boolean;
+
+  @Field(() => Int, {
+    nullable: true,
+    description: 'MiB of GPU memory that it may take; null: what the device allows.',
+  })
+  memoryLimitMiB!: number | null;
 
   @Field({ description: "Computes the frozen layers' outputs once for each picture. Never changes a result." })
   cacheFeatures!: boolean;
@@ -199,8 +218,23 @@ export class RunProgress {
   @Field(() => Float, { nullable: true, description: 'PICTURES, STEP: seconds left, estimated.' })
   etaSeconds?: number | null;
 
-  @Field(() => Float, { nullable: true, description: 'EPOCH: duration.' })
+  @Field(() => Float, { nullable: true, description: 'EPOCH: duration. COMPILED: time for compiling and a first run.' })
   seconds?: number;
+
+  @Field(() => Int, { nullable: true, description: 'COMPILED: pictures that are computed at a time, at most.' })
+  partSize?: number;
+
+  @Field(() => Int, {
+    nullable: true,
+    description: 'COMPILED: parts that a batch is computed in; their gradients are added up.',
+  })
+  parts?: number;
+
+  @Field(() => Int, { nullable: true, description: 'COMPILED: GPU dispatches of one training step.' })
+  dispatchesPerStep?: number;
+
+  @Field(() => Float, { nullable: true, description: 'COMPILED: bytes of GPU memory in use.' })
+  deviceBytes?: number;
 }
 
 export const RunConnection = connectionType('Run', Run);

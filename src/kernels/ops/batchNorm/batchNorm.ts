@@ -55,7 +55,8 @@ export function batchNorm(
       label: `batch statistics ${x.label}`,
       program: { label: 'batch statistics', code: statisticsSource, constants: reductionLanes(b) },
       bindings: [read(x), write(moments), readWrite(runningMean), readWrite(runningVariance)],
-      uniforms: [columns, quadsPerRow, f32(epsilon), f32(momentum)],
+      // Computed again for the backward pass, the same batch must not move the running statistics again.
+      uniforms: [columns, quadsPerRow, f32(epsilon), f32(b.isReplaying ? 0 : momentum)],
       workgroups: [channels, 1, 1],
     });
   } else {

@@ -6,7 +6,7 @@ import source from './dropout.wgsl.js';
 
 /**
  * Inverted dropout (Srivastava et al. 2014): each element is 0 with probability `rate`, else divided by 1 - rate. `step` is a
- * dense u32 [4] plan input, [seed, step, 0, 0]; `operation` tells the dropouts of a network apart. The same key gives the same
+ * dense u32 [4] plan input, [seed, step, first, 0], `first` the place of x's first picture in its batch; `operation` tells the dropouts of a network apart. The same key gives the same
  * mask, which the backward pass computes again instead of storing it.
  */
 export function dropout(b: PlanBuilder, x: Tensor, rate: number, step: Tensor, operation: number): Tensor {

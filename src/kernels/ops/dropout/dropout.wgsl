@@ -29,7 +29,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let image = i / (p.pixels * p.channels);
   let at = channel * p.stride + image * p.pixels + pixel;
   let key = pcg3d(vec3u(step[0], step[1], p.operation));
-  let bits = pcg3d(vec3u(key.x, key.y, key.z ^ i)).x;
+  let bits = pcg3d(vec3u(key.x, key.y, key.z ^ (i + step[2] * p.channels * p.pixels))).x;
   let random = f32(bits >> 8u) / 16777216.0;
   y[at] = T2(select(0.0, f32(x[at]) / (1.0 - p.rate), random >= p.rate));
 }

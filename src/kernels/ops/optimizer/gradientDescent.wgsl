@@ -1,17 +1,21 @@
-// w -= lr (scale g + weightDecay w).
-struct Parameters { quads: u32, isScaled: u32, weightDecay: f32, factor: f32 }
+// w -= rate (factor g + decay w) over all parameters of a chunk: gradient descent without momentum, which needs no state.
+// A workgroup takes one block of 256: table[block] = (learning-rate factor, weight decay, elements that count, 0).
+struct Parameters { blocks: u32 }
 @group(0) @binding(0) var<storage, read_write> weight: array<vec4f>;
 @group(0) @binding(1) var<storage, read> gradient: array<vec4f>;
-@group(0) @binding(2) var<storage, read> hyper: array<f32>;
-@group(0) @binding(3) var<storage, read> scale: array<f32>;
-@group(0) @binding(4) var<uniform> p: Parameters;
+@group(0) @binding(2) var<storage, read> table: array<vec4f>;
+@group(0) @binding(3) var<storage, read> learningRate: array<f32>;
+@group(0) @binding(4) var<storage, read> control: array<f32>;
+@group(0) @binding(5) var<uniform> p: Parameters;
 
 @compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let i = id.y * groups.x * 64u + id.x;
-  if (i >= p.quads) {
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let block = group.y * groups.x + group.x;
+  if (block >= p.blocks || control[1] != 0.0) {
     return;
   }
+  let i = block * 64u + lane;
+  let entry = table[block];
   let old = weight[i];
-  weight[i] = old - hyper[0] * p.factor * (gradient[i] * select(1.0, scale[0], p.isScaled != 0u) + p.weightDecay * old);
+  weight[i] = old - learningRate[0] * entry.x * (gradient[i] * control[0] + entry.y * old);
 }

@@ -1,0 +1,112 @@
+import type { Engine } from '../kernels/engine.js';
+import { softmaxCrossEntropy } from '../kernels/ops/losses/crossEntropy.js';
+import { flatten } from '../kernels/ops/flatten/flatten.js';
+import { multiplyScalars } from '../kernels/ops/multiplyScalars/multiplyScalars.js';
+import type { Optimizer } from '../kernels/ops/optimizer/optimizer.js';
+import { PlanBuilder } from '../kernels/planBuilder.js';
+import type { Shape, Tensor } from '../kernels/tensor.js';
+import type { Network, Weights } from '../models/network.js';
+import type { DeviceWeights } from './deviceWeights.js';
+import { buildForward } from './forward.js';
+import { inputLayer, logitsLayer, pictureInput } from './inference.js';
+import { type Partition, trainedWeights } from './partition.js';
+import { activationType, type TrainingOptions } from './types.js';
+
+/** What the plans of a head are built from. */
+export interface HeadParts {
+  readonly engine: Engine;
+  readonly network: Network;
+  readonly weights: Weights;
+  readonly partition: Partition;
+  /** Shapes of the head's inputs for one picture; null: it reads the pictures' bytes. */
+  readonly inputShapes: ReadonlyMap<string, Shape> | null;
+  readonly options: TrainingOptions;
+  readonly device: DeviceWeights;
+  readonly optimizer: Optimizer;
+}
+
+/** Names of the parameters that the head trains, with their layers' learning-rate factors, and of the statistics that move. */
+export function trainedNames(partition: Partition) {
+  const layers = partition.head.map((layer) => ({ layer, ...trainedWeights(layer) }));
+  return {
+    parameters: layers.flatMap(({ layer, parameters }) =>
+      parameters.map((name) => ({ name, factor: layer.learningRateFactor })),
+    ),
+    statistics: layers.flatMap(({ statistics }) => statistics),
+  };
+}
+
+function begin({ engine, options, optimizer }: HeadParts): PlanBuilder {
+  const b = new PlanBuilder(engine, { activationType: activationType(options) });
+  optimizer.addCasts(b);
+  return b;
+}
+
+function addLogits(b: PlanBuilder, parts: HeadParts, size: number, mode: 'train' | 'eval', step?: Tensor): Tensor {
+  const { network, weights, device, partition, inputShapes, options } = parts;
+  const values =
+    inputShapes === null
+      ? new Map([[inputLayer(network).name, pictureInput(b, network, size)]])
+      : new Map([...inputShapes].map(([name, shape]) => [name, b.input(name, [size, ...shape])]));
+  const name = logitsLayer(network);
+  const logits = buildForward(b, network, weights, device, {
+    layers: partition.head,
+    values,
+    keep: new Set([name]),
+    mode,
+    step,
+    weightsAreFixed: false,
+    recompute: mode === 'train' && options.recomputeActivations,
+  }).get(name) as Tensor;
+  return logits.shape.length === 4 ? flatten(b, logits) : logits;
+}
+
+/**
+ * Forward and backward pass of `size` pictures, a whole batch or one part of it. Inputs: what the head reads, `labels`, `step`
+ * [seed, step, first picture of the part, 0], `share` (the part's share of the batch's loss). With `updates` the parameters are
+ * updated as well (input `learningRate`); else the gradients are added to those of the other parts (input `isFirst`).
+ */
+export function buildTrainingPlan(parts: HeadParts, size: number, updates: boolean): PlanBuilder {
+  const { options, optimizer, device, partition } = parts;
+  const b = begin(parts);
+  const dense = { layout: 'dense' } as const;
+  const step = b.input('step', [4], { dtype: 'u32', ...dense });
+  const labels = b.input('labels', [size], { dtype: 'u32', ...dense });
+  const share = b.input('share', [1], dense);
+  const logits = addLogits(b, parts, size, 'train', step);
+  const { loss, correct } = softmaxCrossEntropy(b, logits, labels, { labelSmoothing: options.labelSmoothing });
+  const scale = optimizer.lossScale;
+  const gradients = b.backward(loss, scale ? multiplyScalars(b, share, b.persistent(scale)) : share);
+  const found = new Map<string, Tensor>();
+  for (const { name } of trainedNames(partition).parameters) {
+    // In mixed precision the layers read the float16 copy where there is one in use.
+    const gradient =
+      gradients.get(b.persistent(device.get(name))) ??
+      (optimizer.halves && gradients.get(b.persistent(device.get(name, 'f16'))));
+    if (gradient) found.set(name, gradient);
+  }
+  optimizer.addGradients(b, found);
+  if (updates) optimizer.addUpdate(b, b.input('learningRate', [1], dense));
+  else optimizer.addAccumulation(b, b.input('isFirst', [1], { dtype: 'u32', ...dense }));
+  b.output('loss', loss);
+  b.output('correct', correct);
+  return b;
+}
+
+/** The update from accumulated gradients. Input: `learningRate`. */
+export function buildUpdatePlan({ engine, optimizer }: HeadParts): PlanBuilder {
+  const b = new PlanBuilder(engine);
+  optimizer.addUpdate(b, b.input('learningRate', [1], { layout: 'dense' }));
+  return b;
+}
+
+/** Loss of each picture and number of right answers of `size` pictures; nothing changes. */
+export function buildEvaluationPlan(parts: HeadParts, size: number): PlanBuilder {
+  const b = begin(parts);
+  const labels = b.input('labels', [size], { dtype: 'u32', layout: 'dense' });
+  const logits = addLogits(b, parts, size, 'eval');
+  const { perSample, correct } = softmaxCrossEntropy(b, logits, labels, { labelSmoothing: 0 });
+  b.output('perSample', perSample);
+  b.output('correct', correct);
+  return b;
+}
