@@ -1,6 +1,6 @@
 import { activation } from '../kernels/ops/activation/activation.js';
-import { add } from '../kernels/ops/add/add.js';
 import { batchNorm } from '../kernels/ops/batchNorm/batchNorm.js';
+import { add } from '../kernels/ops/binary/binary.js';
 import { concat } from '../kernels/ops/concat/concat.js';
 import { conv2d } from '../kernels/ops/conv2d/conv2d.js';
 import { dense } from '../kernels/ops/dense/dense.js';

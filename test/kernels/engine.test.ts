@@ -3,7 +3,7 @@ import { after, before, describe, test } from 'node:test';
 import type { Engine } from '../../src/kernels/engine.js';
 import { EngineError, type EngineErrorCode } from '../../src/kernels/errors.js';
 import { activation } from '../../src/kernels/ops/activation/activation.js';
-import { add } from '../../src/kernels/ops/add/add.js';
+import { add } from '../../src/kernels/ops/binary/binary.js';
 import { PlanBuilder } from '../../src/kernels/planBuilder.js';
 import { openEngine, releaseGpu } from '../../src/runtime/gpu.js';
 

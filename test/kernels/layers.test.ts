@@ -1,7 +1,7 @@
 import { after, before, describe, test } from 'node:test';
 import type { Engine } from '../../src/kernels/engine.js';
 import { activation } from '../../src/kernels/ops/activation/activation.js';
-import { add } from '../../src/kernels/ops/add/add.js';
+import { add } from '../../src/kernels/ops/binary/binary.js';
 import { batchNorm } from '../../src/kernels/ops/batchNorm/batchNorm.js';
 import { concat } from '../../src/kernels/ops/concat/concat.js';
 import { flatten } from '../../src/kernels/ops/flatten/flatten.js';

@@ -2,7 +2,8 @@ import { type Binding, f32, type Grid, linearGrid, read, readWrite, write } from
 import { EngineError } from '../../errors.js';
 import { type PlanBuilder } from '../../planBuilder.js';
 import { rowLayout, type Tensor } from '../../tensor.js';
-import { type ActivationKind, activationUniforms } from '../activation/activation.js';
+import { fusedActivation } from '../activation/fused.js';
+import type { Activation } from '../activation/kinds.js';
 import { reductionLanes } from '../sumRows/sumRows.js';
 import gradientSumsSource from './gradientSums.wgsl.js';
 import inputGradientSource from './inputGradient.wgsl.js';
@@ -36,7 +37,7 @@ export function batchNorm(
   x: Tensor,
   parameters: BatchNormParameters,
   mode: 'batch' | 'running',
-  options: { activation?: ActivationKind | null } = {},
+  options: { activation?: Activation | null } = {},
 ): Tensor {
   const { rows: channels, columns, stride } = rowLayout(x.shape);
   const quadsPerRow = stride / 4;
@@ -71,15 +72,15 @@ export function batchNorm(
   const affine = (weight ? 1 : 0) | (bias ? 2 : 0);
   // An absent scale or offset is masked in the kernel; the binding still needs some tensor of at least C values.
   const orAny = (tensor: Tensor | null): Binding => read(tensor ?? moments);
-  const kind = options.activation;
-  const { fused, upper } = activationUniforms(kind);
+  // The backward pass computes the normalised value again, so that every activation can be fused.
+  const { isFused, lower, upper, source, gradientSource } = fusedActivation(options.activation);
   const rowGrid: Grid = [Math.ceil(quadsPerRow / (WORKGROUP * QUADS_PER_INVOCATION)), channels, 1];
   const y = b.temporary(`batch norm ${x.label}`, x.shape);
   b.dispatch({
     label: `batch norm ${x.label}`,
-    program: { label: 'batch norm', code: normalizeSource },
+    program: { label: 'batch norm', code: `${normalizeSource}${source}` },
     bindings: [read(x), read(moments), orAny(weight), orAny(bias), write(y)],
-    uniforms: [quadsPerRow, affine, fused, upper],
+    uniforms: [quadsPerRow, affine, isFused, lower, upper],
     workgroups: rowGrid,
   });
   const inputs = [x, weight, bias].filter((tensor) => tensor !== null);
@@ -88,9 +89,13 @@ export function batchNorm(
     const dBias = b.temporary(`d bias ${x.label}`, [channels], { layout: 'dense' });
     b.dispatch({
       label: `batch norm sums ${x.label}`,
-      program: { label: 'batch norm sums', code: gradientSumsSource, constants: reductionLanes(b) },
+      program: {
+        label: 'batch norm sums',
+        code: `${gradientSumsSource}${gradientSource}`,
+        constants: reductionLanes(b),
+      },
       bindings: [read(x), read(dy), read(moments), orAny(weight), orAny(bias), write(dWeight), write(dBias)],
-      uniforms: [columns, quadsPerRow, affine, fused, upper],
+      uniforms: [columns, quadsPerRow, affine, isFused, lower, upper],
       workgroups: [channels, 1, 1],
     });
     let dx: Tensor | null = null;
@@ -98,9 +103,9 @@ export function batchNorm(
       dx = b.temporary(`d ${x.label}`, x.shape);
       b.dispatch({
         label: `batch norm gradient ${x.label}`,
-        program: { label: 'batch norm gradient', code: inputGradientSource },
+        program: { label: 'batch norm gradient', code: `${inputGradientSource}${gradientSource}` },
         bindings: [read(x), read(dy), read(moments), orAny(weight), orAny(bias), read(dWeight), read(dBias), write(dx)],
-        uniforms: [quadsPerRow, affine, fused, upper, mode === 'batch' ? 1 : 0, f32(columns)],
+        uniforms: [quadsPerRow, affine, isFused, lower, upper, mode === 'batch' ? 1 : 0, f32(columns)],
         workgroups: rowGrid,
       });
     }

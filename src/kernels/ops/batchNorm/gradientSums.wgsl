@@ -1,8 +1,8 @@
 // One workgroup per channel: the sums of dy xhat and of dy over the row, which are the gradients of weight and bias. Where an
-// activation is fused, dy passes where the normalised value, computed again, lies between its bounds.
+// activation is fused, dy passes through it (`activationGradient`, put behind this source) at the normalised value, computed again.
 // A power of two: one SIMD register on software adapters, where each further one costs a switch at every barrier.
 override lanes: u32 = 64u;
-struct Parameters { columns: u32, quadsPerRow: u32, affine: u32, fused: u32, upper: f32 }
+struct Parameters { columns: u32, quadsPerRow: u32, affine: u32, isFused: u32, lower: f32, upper: f32 }
 @group(0) @binding(0) var<storage, read> x: array<V0>;
 @group(0) @binding(1) var<storage, read> dy: array<V1>;
 @group(0) @binding(2) var<storage, read> batch: array<vec2f>;
@@ -25,14 +25,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   for (var quad = lane; quad < p.quadsPerRow; quad += lanes) {
     let centred = vec4f(x[start + quad]) - moments.x;
     // What lies behind the last column is unspecified.
-    var passes = vec4u(0u, 1u, 2u, 3u) + quad * 4u < vec4u(p.columns);
-    if (p.fused == 1u) {
-      let value = centred * scale + shift;
-      passes = passes & (value > vec4f(0.0)) & (value < vec4f(p.upper));
+    let isColumn = vec4u(0u, 1u, 2u, 3u) + quad * 4u < vec4u(p.columns);
+    var gradient = vec4f(dy[start + quad]);
+    if (p.isFused == 1u) {
+      gradient = activationGradient(centred * scale + shift, gradient);
     }
-    let gradient = select(vec4f(), vec4f(dy[start + quad]), passes);
-    plain += gradient;
-    weighted += select(vec4f(), gradient * (centred * moments.y), passes);
+    plain += select(vec4f(), gradient, isColumn);
+    weighted += select(vec4f(), gradient * (centred * moments.y), isColumn);
   }
   sums[lane] = vec2f(weighted.x + weighted.y + weighted.z + weighted.w, plain.x + plain.y + plain.z + plain.w);
   for (var half = lanes / 2u; half > 0u; half /= 2u) {

@@ -1,7 +1,7 @@
 // Ioffe and Szegedy 2015, section 3, written with xhat:
 // dx = weight inverseDeviation (dy - mean(dy) - xhat mean(dy xhat)); with running statistics only the first term.
 // dy passes a fused activation as in gradientSums. Workgroups in y are channels, as in normalize.
-struct Parameters { quadsPerRow: u32, affine: u32, fused: u32, upper: f32, usesBatch: u32, count: f32 }
+struct Parameters { quadsPerRow: u32, affine: u32, isFused: u32, lower: f32, upper: f32, usesBatch: u32, count: f32 }
 @group(0) @binding(0) var<storage, read> x: array<V0>;
 @group(0) @binding(1) var<storage, read> dy: array<V1>;
 @group(0) @binding(2) var<storage, read> batch: array<vec2f>;
@@ -28,9 +28,8 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   for (var quad = id.x; quad < p.quadsPerRow; quad += groups.x * 64u) {
     let centred = vec4f(x[start + quad]) - moments.x;
     var gradient = vec4f(dy[start + quad]);
-    if (p.fused == 1u) {
-      let value = centred * scale + shift;
-      gradient = select(vec4f(), gradient, (value > vec4f(0.0)) & (value < vec4f(p.upper)));
+    if (p.isFused == 1u) {
+      gradient = activationGradient(centred * scale + shift, gradient);
     }
     dx[start + quad] = V7((gradient - meanGradient - centred * meanWeighted) * scale);
   }

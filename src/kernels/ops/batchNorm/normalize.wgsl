@@ -1,6 +1,6 @@
-// y = (x - mean) inverseDeviation weight + bias, then the fused activation. Workgroups in y are channels; an invocation takes
+// y = (x - mean) inverseDeviation weight + bias, then the fused activation (`activate`, put behind this source). Workgroups in y are channels; an invocation takes
 // every (64 groups.x)-th quad of the row.
-struct Parameters { quadsPerRow: u32, affine: u32, fused: u32, upper: f32 }
+struct Parameters { quadsPerRow: u32, affine: u32, isFused: u32, lower: f32, upper: f32 }
 @group(0) @binding(0) var<storage, read> x: array<V0>;
 @group(0) @binding(1) var<storage, read> batch: array<vec2f>;
 @group(0) @binding(2) var<storage, read> weight: array<T2>;
@@ -17,8 +17,8 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let start = channel * p.quadsPerRow;
   for (var quad = id.x; quad < p.quadsPerRow; quad += groups.x * 64u) {
     var value = (vec4f(x[start + quad]) - moments.x) * scale + shift;
-    if (p.fused == 1u) {
-      value = clamp(value, vec4f(0.0), vec4f(p.upper));
+    if (p.isFused == 1u) {
+      value = activate(value);
     }
     y[start + quad] = V4(value);
   }

@@ -1,7 +1,8 @@
 import { EngineError } from '../../errors.js';
 import type { PlanBuilder } from '../../planBuilder.js';
 import { rowLayout, type Tensor } from '../../tensor.js';
-import { type ActivationKind, activationGradient } from '../activation/activation.js';
+import { type Activation, activation, activationGradient } from '../activation/activation.js';
+import { splitActivation } from '../activation/fused.js';
 import { depthwise, depthwiseInputGradient, depthwiseWeightGradient } from '../depthwise/depthwise.js';
 import { denseProduct } from '../product/denseProduct.js';
 import { gradientGeometry, type PatchGeometry } from '../product/operand.js';
@@ -22,7 +23,7 @@ export interface Conv2dEpilogue {
   readonly bias?: Tensor | null;
   /** Added before the activation; the shape of the output. */
   readonly residual?: Tensor | null;
-  readonly activation?: ActivationKind | null;
+  readonly activation?: Activation | null;
 }
 
 /**
@@ -42,15 +43,17 @@ export function conv2d(
 ): Tensor {
   const shape = outputShape(x, weight, attributes);
   const y = b.temporary(`conv2d ${weight.label}`, shape);
-  const { bias, residual, activation } = epilogue;
+  const { bias, residual } = epilogue;
   checkEpilogue(y, epilogue);
+  const inputs = [x, weight, bias, residual].filter((tensor) => tensor !== null && tensor !== undefined);
+  const { fused, separate } = splitActivation(epilogue.activation, inputs);
   const [outChannels, groupChannels, ...kernel] = weight.shape as [number, number, number, number];
   const { groups } = attributes;
   const geometry = forwardGeometry(x, y, kernel, attributes);
   const isDepthwise = groupChannels === 1;
   const taps = kernel[0] * kernel[1];
   if (isDepthwise) {
-    depthwise(b, { x, weight, y, geometry, epilogue });
+    depthwise(b, { x, weight, y, geometry, epilogue: { bias, residual, activation: fused } });
   } else {
     product(b, {
       label: y.label,
@@ -62,12 +65,11 @@ export function conv2d(
       leftStride: groupChannels * taps,
       right: patches(x, geometry, groupChannels),
       result: y,
-      epilogue,
+      epilogue: { bias, residual, activation: fused },
     });
   }
-  const inputs = [x, weight, bias, residual].filter((tensor) => tensor !== null && tensor !== undefined);
-  return b.differentiable(inputs, y, (gradient, needs) => {
-    const dy = activation ? activationGradient(b, y, gradient, activation) : gradient;
+  b.differentiable(inputs, y, (gradient, needs) => {
+    const dy = fused ? activationGradient(b, y, gradient, fused) : gradient;
     return inputs.map((input, index) => {
       if (!needs[index]) return null;
       if (input === residual) return dy;
@@ -77,6 +79,7 @@ export function conv2d(
       return isDepthwise ? depthwiseInputGradient(b, operands) : inputGradient(b, operands);
     });
   });
+  return separate ? activation(b, y, separate) : y;
 }
 
 const show = (tensor: Tensor): string => `${tensor.label} [${tensor.shape.join(', ')}]`;

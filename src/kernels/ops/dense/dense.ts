@@ -1,7 +1,8 @@
 import { EngineError } from '../../errors.js';
 import type { PlanBuilder } from '../../planBuilder.js';
 import { rowLayout, type Tensor } from '../../tensor.js';
-import { type ActivationKind, activationGradient } from '../activation/activation.js';
+import { type Activation, activation, activationGradient } from '../activation/activation.js';
+import { splitActivation } from '../activation/fused.js';
 import { denseProduct } from '../product/denseProduct.js';
 import { product } from '../product/product.js';
 import { transposeDense } from '../product/transpose.js';
@@ -10,7 +11,7 @@ import { sumRows } from '../sumRows/sumRows.js';
 export interface DenseEpilogue {
   /** Dense [O]. */
   readonly bias?: Tensor | null;
-  readonly activation?: ActivationKind | null;
+  readonly activation?: Activation | null;
 }
 
 /**
@@ -20,7 +21,7 @@ export interface DenseEpilogue {
 export function dense(b: PlanBuilder, x: Tensor, weight: Tensor, epilogue: DenseEpilogue = {}): Tensor {
   const [n, features] = x.shape as [number, number];
   const [outputs, expected] = weight.shape as [number, number];
-  const { bias, activation } = epilogue;
+  const { bias } = epilogue;
   const biasFits = !bias || (bias.shape.length === 1 && bias.shape[0] === outputs);
   if (x.shape.length !== 2 || weight.shape.length !== 2 || features !== expected || !biasFits) {
     const given = [x, weight, ...(bias ? [bias] : [])].map((tensor) => `${tensor.label} [${tensor.shape.join(', ')}]`);
@@ -29,6 +30,8 @@ export function dense(b: PlanBuilder, x: Tensor, weight: Tensor, epilogue: Dense
       `A dense layer takes x [N, F], a weight [O, F] and a bias [O]; got ${given.join(', ')}.`,
     );
   }
+  const inputs = [x, weight, ...(bias ? [bias] : [])];
+  const { fused, separate } = splitActivation(epilogue.activation, inputs);
   const y = b.temporary(`dense ${weight.label}`, [n, outputs]);
   const { stride } = rowLayout(x.shape);
   product(b, {
@@ -41,17 +44,17 @@ export function dense(b: PlanBuilder, x: Tensor, weight: Tensor, epilogue: Dense
     leftStride: features,
     right: { tensor: x, kind: 'rows', groupOffset: 0, stride },
     result: y,
-    epilogue,
+    epilogue: { bias, activation: fused },
   });
-  const inputs = [x, weight, ...(bias ? [bias] : [])];
-  return b.differentiable(inputs, y, (gradient, needs) => {
-    const dy = activation ? activationGradient(b, y, gradient, activation) : gradient;
+  b.differentiable(inputs, y, (gradient, needs) => {
+    const dy = fused ? activationGradient(b, y, gradient, fused) : gradient;
     return [
       needs[0] ? inputGradient(b, x, weight, dy) : null,
       needs[1] ? weightGradient(b, x, weight, dy) : null,
       needs[2] ? sumRows(b, dy) : null,
     ];
   });
+  return separate ? activation(b, y, separate) : y;
 }
 
 function inputGradient(b: PlanBuilder, x: Tensor, weight: Tensor, dy: Tensor): Tensor {

@@ -1,7 +1,7 @@
 import { type Dispatch, linearGrid, read, write } from '../../dispatch.js';
 import { type PlanBuilder } from '../../planBuilder.js';
 import { rowLayout, type Tensor } from '../../tensor.js';
-import { activationUniforms } from '../activation/activation.js';
+import { fusedActivation } from '../activation/fused.js';
 import type { Conv2dEpilogue, ConvolutionGradient } from '../conv2d/conv2d.js';
 import { geometryUniforms, gradientGeometry, type PatchGeometry } from '../product/operand.js';
 import { FLAG_ACTIVATION, FLAG_BIAS, FLAG_RESIDUAL } from '../product/parameters.js';
@@ -109,19 +109,20 @@ function stripsApply(b: PlanBuilder, { kernel, step, tap }: PatchGeometry): bool
 }
 
 function epilogueOf({ epilogue, weight }: Depthwise) {
-  const { bias, residual, activation } = epilogue ?? {};
-  const flags = (bias ? FLAG_BIAS : 0) | (residual ? FLAG_RESIDUAL : 0) | (activation ? FLAG_ACTIVATION : 0);
+  const { bias, residual } = epilogue ?? {};
+  const activation = fusedActivation(epilogue?.activation);
+  const flags = (bias ? FLAG_BIAS : 0) | (residual ? FLAG_RESIDUAL : 0) | (activation.isFused ? FLAG_ACTIVATION : 0);
   // A switched-off bias or residual still needs a binding; its flag keeps it from being read.
-  return { flags, upper: activationUniforms(activation).upper, bias: bias ?? weight, residual: residual ?? weight };
+  return { flags, activation, bias: bias ?? weight, residual: residual ?? weight };
 }
 
 function gatherDispatch(options: Depthwise, label: string, spread: number, mergeRows: number): Dispatch {
   const { x, weight, y, geometry } = options;
   const { rows, columns, stride } = rowLayout(y.shape);
-  const { flags, upper, bias, residual } = epilogueOf(options);
+  const { flags, activation, bias, residual } = epilogueOf(options);
   return {
     label,
-    program: { label: 'depthwise', code: gatherSource },
+    program: { label: 'depthwise', code: `${gatherSource}${activation.source}` },
     bindings: [read(x), read(weight), read(bias), read(residual), write(y)],
     uniforms: [
       rows * columns,
@@ -131,7 +132,8 @@ function gatherDispatch(options: Depthwise, label: string, spread: number, merge
       spread,
       mergeRows,
       flags,
-      upper,
+      activation.lower,
+      activation.upper,
       ...geometryUniforms(geometry),
     ],
     workgroups: linearGrid(rows * columns),
@@ -142,14 +144,28 @@ function stripDispatch(options: Depthwise): Dispatch {
   const { kernel, step, size, pixels, start } = options.geometry;
   const { x, weight, y } = options;
   const { rows, columns, stride } = rowLayout(y.shape);
-  const { flags, upper, bias, residual } = epilogueOf(options);
+  const { flags, activation, bias, residual } = epilogueOf(options);
   const stripsPerLine = Math.ceil(pixels[1] / STRIP);
   const strips = (columns / (pixels[0] * pixels[1])) * stripsPerLine;
   return {
     label: `depthwise strips ${weight.label}`,
-    program: { label: `depthwise strips ${kernel.join('x')} / ${step.join('x')}`, code: stripSource(kernel, step) },
+    program: {
+      label: `depthwise strips ${kernel.join('x')} / ${step.join('x')}`,
+      code: stripSource(kernel, step, activation.source),
+    },
     bindings: [read(x), read(weight), read(bias), read(residual), write(y)],
-    uniforms: [strips, stripsPerLine, stride, rowLayout(x.shape).stride, flags, upper, ...size, ...pixels, ...start],
+    uniforms: [
+      strips,
+      stripsPerLine,
+      stride,
+      rowLayout(x.shape).stride,
+      flags,
+      activation.lower,
+      activation.upper,
+      ...size,
+      ...pixels,
+      ...start,
+    ],
     workgroups: [Math.ceil(strips / STRIP_LANES), rows, 1],
   };
 }

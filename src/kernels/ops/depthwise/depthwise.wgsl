@@ -1,8 +1,8 @@
 // Convolution with one input channel per group, gathered: one invocation per element of the result. The result's row r reads the
 // rows (r / mergeRows) * spread .. + spread - 1 of x, with the weights of as many output channels of the forward pass:
-// forward: spread 1, mergeRows = outputs per group; gradient of the input: spread = outputs per group, mergeRows 1.
+// `activate` is put behind this source. Forward: spread 1, mergeRows = outputs per group; gradient of the input: spread = outputs per group, mergeRows 1.
 struct Parameters {
-  count: u32, columns: u32, resultStride: u32, inputStride: u32, spread: u32, mergeRows: u32, flags: u32, upper: f32,
+  count: u32, columns: u32, resultStride: u32, inputStride: u32, spread: u32, mergeRows: u32, flags: u32, lower: f32, upper: f32,
   height: i32, width: i32, kernelHeight: i32, kernelWidth: i32, pixelHeight: i32, pixelWidth: i32,
   stepY: i32, stepX: i32, tapY: i32, tapX: i32, startY: i32, startX: i32, divisorY: i32, divisorX: i32,
 }
@@ -55,7 +55,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
     sum += f32(residual[row * p.resultStride + u32(column)]);
   }
   if ((p.flags & 4u) != 0u) {
-    sum = clamp(sum, 0.0, p.upper);
+    sum = activate(vec4f(sum)).x;
   }
   y[row * p.resultStride + u32(column)] = T4(sum);
 }

@@ -7,9 +7,9 @@ export const STRIP_LANES = 8;
 /**
  * Depthwise convolution for software adapters: an invocation takes a strip of four columns and walks down the lines, so that
  * each input pixel is loaded once per strip. Line by line of the input it adds to the sums of all outputs that the line reaches.
- * Kernel and stride are compiled in (stride at most the kernel).
+ * Kernel and stride are compiled in (stride at most the kernel), and WGSL with `activate`.
  */
-export function stripSource(kernel: Pair, stride: Pair): string {
+export function stripSource(kernel: Pair, stride: Pair, activation: string): string {
   const [kernelHeight, kernelWidth] = kernel;
   const [strideY, strideX] = stride;
   const loaded = (STRIP - 1) * strideX + kernelWidth;
@@ -38,7 +38,7 @@ export function stripSource(kernel: Pair, stride: Pair): string {
     }`;
   };
   return `struct Parameters {
-  strips: u32, stripsPerLine: u32, resultStride: u32, inputStride: u32, flags: u32, upper: f32,
+  strips: u32, stripsPerLine: u32, resultStride: u32, inputStride: u32, flags: u32, lower: f32, upper: f32,
   height: i32, width: i32, pixelHeight: i32, pixelWidth: i32, startY: i32, startX: i32,
 }
 @group(0) @binding(0) var<storage, read> x: array<T0>;
@@ -47,6 +47,7 @@ export function stripSource(kernel: Pair, stride: Pair): string {
 @group(0) @binding(3) var<storage, read> residual: array<T3>;
 @group(0) @binding(4) var<storage, read_write> y: array<T4>;
 @group(0) @binding(5) var<uniform> p: Parameters;
+${activation}
 
 @compute @workgroup_size(${STRIP_LANES})
 fn main(@builtin(workgroup_id) block: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -86,7 +87,7 @@ fn main(@builtin(workgroup_id) block: vec3u, @builtin(local_invocation_index) la
             pixel += f32(residual[to + u32(e)]);
           }
           if ((p.flags & 4u) != 0u) {
-            pixel = clamp(pixel, 0.0, p.upper);
+            pixel = activate(vec4f(pixel)).x;
           }
           y[to + u32(e)] = T4(pixel);
         }

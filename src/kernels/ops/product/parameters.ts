@@ -9,6 +9,8 @@ export interface ProductVariant {
    * hold them.
    */
   readonly partials?: boolean;
+  /** WGSL of `activate`, which the epilogue calls. */
+  readonly activation?: string;
 }
 
 export const FLAG_BIAS = 1;
@@ -22,13 +24,13 @@ struct Parameters {
   rows: u32, columns: u32, depth: u32, leftStride: u32,
   quads: u32, rowsPerBlock: u32, rowBlocks: u32, groups: u32,
   depthPerPart: u32, one: u32, rightGroup: u32, rightStride: u32,
-  columnStride: u32, flags: u32, upper: f32,
+  columnStride: u32, flags: u32, lower: f32, upper: f32,
   ${GEOMETRY_FIELDS}
 }
 @group(0) @binding(0) var<storage, read> left: array<T0>;
 @group(0) @binding(2) var<storage, read_write> result: array<V2>;`;
 
-export function declarations({ epilogue, partials = false }: ProductVariant): string {
+export function declarations({ epilogue, partials = false, activation = '' }: ProductVariant): string {
   const first = partials ? 4 : 3;
   const shared = partials
     ? `${PARAMETERS}\n@group(0) @binding(3) var<storage, read_write> partials: array<vec4f>;`
@@ -38,6 +40,7 @@ export function declarations({ epilogue, partials = false }: ProductVariant): st
 @group(0) @binding(${first}) var<storage, read> bias: array<T${first}>;
 @group(0) @binding(${first + 1}) var<storage, read> residual: array<V${first + 1}>;
 @group(0) @binding(${first + 2}) var<uniform> p: Parameters;
+${activation}
 fn finish(sum: vec4f, row: u32, quad: u32) -> vec4f {
   var value = sum;
   if ((p.flags & ${FLAG_BIAS}u) != 0u) {
@@ -47,7 +50,7 @@ fn finish(sum: vec4f, row: u32, quad: u32) -> vec4f {
     value += vec4f(residual[row * p.quads + quad]);
   }
   if ((p.flags & ${FLAG_ACTIVATION}u) != 0u) {
-    value = clamp(value, vec4f(0.0), vec4f(p.upper));
+    value = activate(value);
   }
   return value;
 }`;

@@ -2,7 +2,8 @@ import { type Binding, type Float32Uniform, read, readWrite, write } from '../..
 import type { Program } from '../../engine.js';
 import { type PlanBuilder } from '../../planBuilder.js';
 import type { Tensor } from '../../tensor.js';
-import { type ActivationKind, activationUniforms } from '../activation/activation.js';
+import { fusedActivation } from '../activation/fused.js';
+import type { Activation } from '../activation/kinds.js';
 import { geometryUniforms, type OperandKind, type PatchGeometry } from './operand.js';
 import { FLAG_ACTIVATION, FLAG_BIAS, FLAG_RESIDUAL } from './parameters.js';
 import { subgroupProductSource } from './subgroupProduct.js';
@@ -43,7 +44,7 @@ export interface ProductOptions {
     readonly bias?: Tensor | null;
     /** Same shape as `result`. */
     readonly residual?: Tensor | null;
-    readonly activation?: ActivationKind | null;
+    readonly activation?: Activation | null;
   };
 }
 
@@ -92,6 +93,7 @@ export function product(b: PlanBuilder, options: ProductOptions): void {
   const geometry = right.geometry ?? NO_GEOMETRY;
   const divided = geometry.divisor[0] > 1 || geometry.divisor[1] > 1;
   const withEpilogue = Boolean(epilogue?.bias || epilogue?.residual || epilogue?.activation);
+  const activation = fusedActivation(epilogue?.activation);
   const depthPerPart = partLength(depth, parts);
   let program: Program;
   let rowsPerBlock: number;
@@ -100,7 +102,12 @@ export function product(b: PlanBuilder, options: ProductOptions): void {
   if (b.engine.kernelFamily === 'workgroup') {
     rowsPerBlock = TILE;
     columnBlocks = divideUp(columns, TILE);
-    const code = tiledProductSource({ operand: right.kind, divided, epilogue: withEpilogue });
+    const code = tiledProductSource({
+      operand: right.kind,
+      divided,
+      epilogue: withEpilogue,
+      activation: activation.source,
+    });
     program = { label: `product ${right.kind}`, code };
   } else {
     const laneQuads = quads > 8 ? 2 : 1;
@@ -117,6 +124,7 @@ export function product(b: PlanBuilder, options: ProductOptions): void {
       divided,
       epilogue: withEpilogue,
       partials: partials !== null,
+      activation: activation.source,
       chunk,
       quads: laneQuads,
     };
@@ -124,11 +132,10 @@ export function product(b: PlanBuilder, options: ProductOptions): void {
     program = { label: `product ${right.kind} ${chunk}x${laneQuads}`, code, enables: ['subgroups'] };
   }
   const rowBlocks = divideUp(rows, rowsPerBlock);
-  const { upper } = activationUniforms(epilogue?.activation);
   const flags =
     (epilogue?.bias ? FLAG_BIAS : 0) |
     (epilogue?.residual ? FLAG_RESIDUAL : 0) |
-    (epilogue?.activation ? FLAG_ACTIVATION : 0);
+    (activation.isFused ? FLAG_ACTIVATION : 0);
   const uniforms: (number | Float32Uniform)[] = [
     rows,
     columns,
@@ -144,7 +151,8 @@ export function product(b: PlanBuilder, options: ProductOptions): void {
     right.stride,
     right.columnStride ?? 0,
     flags,
-    upper,
+    activation.lower,
+    activation.upper,
     ...geometryUniforms(geometry),
   ];
   const bindings: Binding[] = [read(left), read(right.tensor), write(result)];

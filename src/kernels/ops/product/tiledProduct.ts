@@ -14,8 +14,9 @@ const TILE_DEPTH = 16;
  * Product for GPUs: a workgroup of 16 x 16 computes a 64 x 64 tile of C, 4 x 4 each, from tiles of A and B in workgroup memory
  * (Volkov and Demmel 2008, "Benchmarking GPUs to tune dense linear algebra").
  */
-export function tiledProductSource({ operand, divided, epilogue }: TiledVariant): string {
-  return `${declarations({ epilogue })}
+export function tiledProductSource(variant: TiledVariant): string {
+  const { operand, divided, epilogue } = variant;
+  return `${declarations(variant)}
 ${operandSource(operand, divided)}
 var<workgroup> leftTile: array<array<f32, ${TILE}>, ${TILE_DEPTH}>;
 var<workgroup> rightTile: array<array<vec4f, ${TILE / 4}>, ${TILE_DEPTH}>;
