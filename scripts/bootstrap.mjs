@@ -53,7 +53,7 @@ async function main() {
     case 'test':
       return runTests(args, await ensureAdapter());
     case 'bench':
-      return runNode(['--enable-source-maps', 'dist/bench/networks.js', ...args], await ensureAdapter());
+      return runNode(['--enable-source-maps', 'dist/bench/main.js', ...args], await ensureAdapter());
     case 'graft':
       // `graft doctor` has to run without an adapter: it says what is missing.
       return runNode(['--enable-source-maps', 'dist/src/cli.js', ...args], findAdapter().env);

@@ -107,6 +107,10 @@ export class InferencePlan {
     }
   }
 
+  get dispatchCount(): number {
+    return this.plan.dispatchCount;
+  }
+
   /**
    * Submits up to `batchSize` pictures (N x H x W x 3 bytes). The returned function waits for the outputs, each cut to the
    * number of pictures given, in logical order.

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { mobilenetV2 } from '../../src/models/architectures/mobilenetV2.js';
 import { matchArchitecture } from '../../src/models/architectures/registry.js';
-import { resnet18, resnet34 } from '../../src/models/architectures/resnet.js';
+import { resnet18, resnet34, resnet50 } from '../../src/models/architectures/resnet.js';
 import { squeezenet } from '../../src/models/architectures/squeezenet.js';
 import { initializeWeights } from '../../src/models/initialize.js';
 import { inferShapes, weightSpecs } from '../../src/models/shapes.js';
@@ -18,6 +18,7 @@ const PUBLISHED = [
   { network: squeezenet({ version: '1.1' }), parameters: 1_235_496, billions: 0.35, tensors: 52 },
   { network: resnet18(), parameters: 11_689_512, billions: 1.81, tensors: 122 - 20 },
   { network: resnet34(), parameters: 21_797_672, billions: 3.66, tensors: 218 - 36 },
+  { network: resnet50(), parameters: 25_557_032, billions: 4.09, tensors: 320 - 53 },
 ];
 
 describe('built-in architectures have the published sizes', () => {
@@ -37,6 +38,8 @@ test("feature maps have the sizes of the papers' tables", () => {
   const shape = (network: ReturnType<typeof resnet18>, layer: string) => inferShapes(network).get(layer);
   assert.deepEqual(shape(resnet18(), 'maxpool'), [64, 56, 56]);
   assert.deepEqual(shape(resnet18(), 'layer4.1.relu2'), [512, 7, 7]);
+  assert.deepEqual(shape(resnet50(), 'layer2.0.relu1'), [128, 56, 56]);
+  assert.deepEqual(shape(resnet50(), 'layer4.2.relu3'), [2048, 7, 7]);
   assert.deepEqual(shape(mobilenetV2(), 'features.18.2'), [1280, 7, 7]);
   assert.deepEqual(shape(mobilenetV2(), 'features.7.conv.3'), [64, 14, 14]);
   // Table 1 of the SqueezeNet paper, for 224 pixels: maxpool1 55 (54 by its rounding), fire9 13.
@@ -58,6 +61,12 @@ test("weights carry torchvision's names and shapes", () => {
   assert.deepEqual(resnet.get('layer2.0.downsample.0.weight'), [128, 64, 1, 1]);
   assert.deepEqual(resnet.get('layer2.0.downsample.1.running_mean'), [128]);
   assert.deepEqual(resnet.get('fc.weight'), [1000, 512]);
+  const deep = specs(resnet50());
+  assert.deepEqual(deep.get('layer1.0.conv1.weight'), [64, 64, 1, 1]);
+  assert.deepEqual(deep.get('layer1.0.downsample.0.weight'), [256, 64, 1, 1]);
+  assert.deepEqual(deep.get('layer2.0.conv2.weight'), [128, 128, 3, 3]);
+  assert.deepEqual(deep.get('layer4.2.bn3.running_var'), [2048]);
+  assert.deepEqual(deep.get('fc.weight'), [1000, 2048]);
   const squeeze = specs(squeezenet({ version: '1.1' }));
   assert.deepEqual(squeeze.get('features.0.weight'), [64, 3, 3, 3]);
   assert.deepEqual(squeeze.get('features.12.expand3x3.weight'), [256, 64, 3, 3]);
@@ -73,7 +82,7 @@ test("MobileNet-v2's width multiplier rounds channels as its authors' code does"
 });
 
 test('weights alone are recognised, with any number of classes and with PyTorch counters', () => {
-  for (const make of [resnet18, mobilenetV2]) {
+  for (const make of [resnet18, resnet50, mobilenetV2]) {
     const network = make({ classes: 7 });
     const weights = new Map(initializeWeights(network, 1));
     assert.equal(matchArchitecture(weights)?.architecture, network.architecture);

@@ -3,7 +3,7 @@ import { ModelError } from '../errors.js';
 import type { Network, Weights } from '../network.js';
 import { weightSpecs } from '../shapes.js';
 import { mobilenetV2 } from './mobilenetV2.js';
-import { resnet18, resnet34 } from './resnet.js';
+import { resnet18, resnet34, resnet50 } from './resnet.js';
 import { squeezenet } from './squeezenet.js';
 
 export interface ArchitectureOptions {
@@ -20,6 +20,7 @@ export const ARCHITECTURES: Readonly<Record<string, (options: ArchitectureOption
   squeezenet1_1: (options) => squeezenet({ ...options, version: '1.1' }),
   resnet18,
   resnet34,
+  resnet50,
 };
 
 /** Builds an architecture by its name. Throws INVALID_ARGUMENT for names that are not built in. */

@@ -1,0 +1,74 @@
+import type { Engine } from '../src/kernels/engine.js';
+import { EngineError } from '../src/kernels/errors.js';
+import { type Ceiling, floorMs } from './ceiling.js';
+import { maxError } from './reference/samples.js';
+import { time } from './timing.js';
+import type { Workload } from './workload.js';
+
+/** What a peer took, and how much longer that is (`ratio` above 1) than ours. */
+export interface PeerResult {
+  readonly ms: number;
+  readonly ratio: number;
+}
+
+export interface Measurement {
+  readonly name: string;
+  /** Median. */
+  readonly ms: number;
+  readonly best: number;
+  readonly gflops: number;
+  /** 10^9 bytes that have to move at least, a second. */
+  readonly gbps: number;
+  /** Of the time that the measured ceiling of the device allows. */
+  readonly share: number;
+  /** Of one run of the work. */
+  readonly dispatches: number;
+  /** Device memory that the work holds: weights, optimiser state, activations. */
+  readonly bytes: number;
+  /** Largest distance from the reference, relative to the reference's largest value; null where there is none. */
+  readonly maxError: number | null;
+  readonly peers: Readonly<Record<string, PeerResult>>;
+}
+
+/** Runs one workload. Null where the device has too little memory for it; `onSkip` gets the reason. */
+export async function measure(
+  engine: Engine,
+  workload: Workload,
+  ceiling: Ceiling,
+  seed: number,
+  onSkip: (reason: string) => void,
+): Promise<Measurement | null> {
+  const before = engine.memory.bytes;
+  try {
+    const prepared = await workload.prepare(engine, seed);
+    try {
+      const reference = workload.reference(seed);
+      const error = reference ? maxError(await prepared.results(), reference) : null;
+      const bytes = engine.memory.bytes - before;
+      const { ms, best } = await time(
+        () => prepared.run(),
+        () => engine.idle(),
+      );
+      const { name, flops, traffic } = workload;
+      return {
+        name,
+        ms,
+        best,
+        gflops: flops / (ms * 1e6),
+        gbps: traffic / (ms * 1e6),
+        share: floorMs(ceiling, flops, traffic) / ms,
+        dispatches: prepared.dispatches,
+        bytes,
+        maxError: error,
+        peers: {},
+      };
+    } finally {
+      prepared.dispose();
+    }
+  } catch (error) {
+    if (!(error instanceof EngineError) || (error.code !== 'OUT_OF_MEMORY' && error.code !== 'LIMIT_EXCEEDED'))
+      throw error;
+    onSkip(error.message);
+    return null;
+  }
+}

@@ -1,0 +1,42 @@
+import { randomIndices } from '../random.js';
+
+/** Some elements of an array as the reference has them. */
+export interface Samples {
+  readonly indices: readonly number[];
+  readonly values: readonly number[];
+}
+
+/** What a workload computes, by name, in logical row-major order. */
+export type Results = Readonly<Record<string, ArrayLike<number>>>;
+export type ReferenceResults = Readonly<Record<string, Samples>>;
+
+const SAMPLES = 256;
+
+/** Evaluates an array's elements at random places, and at both ends, where kernels have their tails. */
+export function sample(length: number, seed: number, stream: string, valueAt: (index: number) => number): Samples {
+  const places = new Set([0, length - 1, ...randomIndices(Math.min(SAMPLES, length), length, seed, stream)]);
+  const indices = [...places];
+  return { indices, values: indices.map(valueAt) };
+}
+
+/** All elements. */
+export const everything = (values: ArrayLike<number>): Samples => ({
+  indices: Array.from({ length: values.length }, (_, index) => index),
+  values: Array.from(values),
+});
+
+/**
+ * The largest distance from the reference, relative to the largest reference value of the same array; infinite where a result
+ * is missing or not a number.
+ */
+export function maxError(results: Results, reference: ReferenceResults): number {
+  let largest = 0;
+  for (const [name, { indices, values }] of Object.entries(reference)) {
+    const scale = values.reduce((max, value) => Math.max(max, Math.abs(value)), 0) || 1;
+    indices.forEach((index, i) => {
+      const error = Math.abs((results[name]?.[index] ?? Number.NaN) - (values[i] as number)) / scale;
+      largest = Number.isNaN(error) ? Infinity : Math.max(largest, error);
+    });
+  }
+  return largest;
+}
