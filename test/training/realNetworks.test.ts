@@ -10,13 +10,13 @@ import { DecodingPictureSource } from '../../src/datasets/pictureSource.js';
 import type { Engine } from '../../src/kernels/engine.js';
 import { importModel } from '../../src/models/detect.js';
 import { replaceHead } from '../../src/models/head.js';
-import type { Preprocessing } from '../../src/models/network.js';
+import type { Network, Preprocessing, Weights } from '../../src/models/network.js';
 import { freeze } from '../../src/models/surgery.js';
 import { openEngine, releaseGpu } from '../../src/runtime/gpu.js';
 import { evaluateNetwork } from '../../src/training/evaluate.js';
 import { InferencePlan } from '../../src/training/inference.js';
 import { trainNetwork } from '../../src/training/trainer.js';
-import { DEFAULT_TRAINING_OPTIONS } from '../../src/training/types.js';
+import { DEFAULT_TRAINING_OPTIONS, type TrainingOptions } from '../../src/training/types.js';
 
 // Real weights and pictures that are too large, or not free enough, to come with Graft.
 const SHARED = '../shared';
@@ -86,7 +86,8 @@ describe('the ImageNet MobileNet-v2', { skip }, () => {
     assert.ok(agreeing >= 39);
   });
 
-  test('learns ants from bees with a new head on the frozen trunk', async (t) => {
+  /** Ants and bees with the network that tells them apart after training, its new head untrained. */
+  async function antsAndBees() {
     const files = new Map<string, string>();
     for (const entry of await readdir(HYMENOPTERA, { recursive: true, withFileTypes: true })) {
       if (!entry.isFile()) continue;
@@ -104,38 +105,42 @@ describe('the ImageNet MobileNet-v2', { skip }, () => {
       data.pictures.filter((p) => p.split === split).map(({ hash, labelIndex }) => ({ hash, label: labelIndex }));
     // The whole picture, squeezed to 224 x 224.
     const model = await load({ ...PREPROCESSING, fit: 'stretch', cropFraction: 1 });
-    const grafted = replaceHead(model, { classes: data.classes, keepLayersAfterPooling: false, seed: 1 });
-    const head = grafted.network.layers.filter(({ name }) => name.startsWith('head.')).map(({ name }) => name);
-    const trunk = grafted.network.layers.filter(({ name }) => !head.includes(name)).map(({ name }) => name);
-    const network = freeze(grafted.network, { names: trunk });
-    const { weights } = grafted;
+    const { network, weights } = replaceHead(model, { classes: data.classes, keepLayersAfterPooling: false, seed: 1 });
     const pictures = new DecodingPictureSource({
       read: (hash) => readFile(files.get(hash) as string),
       preprocessing: network.preprocessing,
     });
-    const request = { engine, network, pictures };
-    const before = await evaluateNetwork({
-      ...request,
-      weights,
-      samples: samples('validation'),
-      classes: data.classes,
-    });
-    const trained = await trainNetwork({
-      ...request,
-      weights,
-      train: samples('train'),
-      // Without validation pictures, so that they choose nothing.
-      validation: [],
-      options: { ...DEFAULT_TRAINING_OPTIONS, epochs: 20 },
-      signal: new AbortController().signal,
-      onProgress: () => undefined,
-    });
-    const result = await evaluateNetwork({
-      ...request,
-      weights: trained.last,
-      samples: samples('validation'),
-      classes: data.classes,
-    });
+    const evaluate = (evaluated: Weights) =>
+      evaluateNetwork({
+        engine,
+        network,
+        pictures,
+        weights: evaluated,
+        samples: samples('validation'),
+        classes: data.classes,
+      });
+    const train = (trained: Network, options: Partial<TrainingOptions>) =>
+      trainNetwork({
+        engine,
+        network: trained,
+        weights,
+        pictures,
+        train: samples('train'),
+        // Without validation pictures, so that they choose nothing.
+        validation: [],
+        options: { ...DEFAULT_TRAINING_OPTIONS, ...options },
+        signal: new AbortController().signal,
+        onProgress: () => undefined,
+      });
+    return { network, weights, evaluate, train };
+  }
+
+  test('learns ants from bees with a new head on the frozen trunk', async (t) => {
+    const { network, weights, evaluate, train } = await antsAndBees();
+    const trunk = network.layers.map(({ name }) => name).filter((name) => !name.startsWith('head.'));
+    const before = await evaluate(weights);
+    const trained = await train(freeze(network, { names: trunk }), { epochs: 20 });
+    const result = await evaluate(trained.last);
     t.diagnostic(`validation accuracy ${before.accuracy.toFixed(3)} before, ${result.accuracy.toFixed(3)} after`);
     assert.equal(result.pictures, 153);
     assert.ok(result.accuracy >= 0.91);
@@ -144,5 +149,24 @@ describe('the ImageNet MobileNet-v2', { skip }, () => {
       return start?.some((value, i) => value !== end?.[i]);
     });
     assert.deepEqual(moved.sort(), ['head.classifier.bias', 'head.classifier.weight']);
+  });
+
+  test('fine-tuning its last blocks in mixed precision ends where float32 does', async (t) => {
+    if (!engine.device.features.has('shader-f16')) return t.skip('this adapter lacks shader-f16');
+    const { network, evaluate, train } = await antsAndBees();
+    const convolutions = network.layers.filter(({ kind }) => kind === 'conv2d').length;
+    let seen = 0;
+    const lower = network.layers.filter(({ kind }) => kind === 'conv2d' && ++seen <= convolutions - 4);
+    const trained = freeze(network, { names: lower.map(({ name }) => name) });
+    const accuracy: Record<string, number> = {};
+    for (const precision of ['float32', 'mixed'] as const) {
+      const { last } = await train(trained, { precision, epochs: 3, learningRate: 3e-4, batchSize: 16 });
+      accuracy[precision] = (await evaluate(last)).accuracy;
+    }
+    const { float32 = 0, mixed = 0 } = accuracy;
+    t.diagnostic(`validation accuracy ${float32.toFixed(3)} in float32, ${mixed.toFixed(3)} in mixed precision`);
+    assert.ok(float32 >= 0.91);
+    // Two standard errors of an accuracy of 94 % on 153 pictures.
+    assert.ok(Math.abs(mixed - float32) <= 2 * Math.sqrt((0.94 * 0.06) / 153));
   });
 });
