@@ -39,7 +39,7 @@ function reduceCase(
   const gone = (attributes.axes ?? [...x.keys()]).map((axis) => (axis + x.length) % x.length);
   const kept = x.map((size, axis) => (gone.includes(axis) ? 1 : size));
   return {
-    name: `${kind} of ${x.join('x')} ${layout} over ${attributes.axes ?? 'all'}${attributes.keepDims ? ', kept' : ''}`,
+    name: `${kind} of ${x.join('x')} ${layout} over ${attributes.axes?.join() ?? 'all'}${attributes.keepDims ? ', kept' : ''}`,
     inputs: { x: { shape: x, layout } },
     build: (b, t) => {
       const y = OPS[kind](b, t.x as Tensor, attributes);

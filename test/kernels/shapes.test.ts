@@ -43,7 +43,7 @@ function movement(
 
 const transposeCase = (x: Shape, layout: LayoutKind, permutation: number[]) =>
   movement(
-    `transpose [${permutation}]`,
+    `transpose [${permutation.join()}]`,
     x,
     layout,
     (b, t) => transpose(b, t, permutation),
@@ -77,7 +77,7 @@ function splitCase(x: Shape, layout: LayoutKind, axis: number, sizes: number[]):
   const starts = sizes.map((_, i) => sizes.slice(0, i).reduce((sum, size) => sum + size, 0));
   const order = [...sizes.keys()].reverse();
   return movement(
-    `split along ${axis} into ${sizes} and concatenation in reverse`,
+    `split along ${axis} into ${sizes.join()} and concatenation in reverse`,
     x,
     layout,
     (b, t) => concat(b, split(b, t, axis, sizes).reverse(), axis),
@@ -96,7 +96,7 @@ function splitCase(x: Shape, layout: LayoutKind, axis: number, sizes: number[]):
 
 const expandCase = (x: Shape, layout: LayoutKind, shape: Shape, result: Shape) =>
   movement(
-    `expand to ${shape}`,
+    `expand to ${shape.join()}`,
     x,
     layout,
     (b, t) => expand(b, t, shape),
@@ -138,7 +138,9 @@ function sameOrder(
 }
 
 const reshapeCase = (x: Shape, layout: LayoutKind, shape: Shape, resultLayout: LayoutKind) =>
-  sameOrder(`reshape to ${shape} ${resultLayout}`, x, layout, shape, resultLayout, (b, t) => reshape(b, t, shape));
+  sameOrder(`reshape to ${shape.join()} ${resultLayout}`, x, layout, shape, resultLayout, (b, t) =>
+    reshape(b, t, shape),
+  );
 
 function concatCase(shapes: readonly Shape[], layout: LayoutKind, axis: number): OpCase {
   const along = axis < 0 ? axis + (shapes[0] as Shape).length : axis;

@@ -34,7 +34,7 @@ export function axisUniforms(axes: readonly CopyAxis[], label: string): number[]
     throw new EngineError('LIMIT_EXCEEDED', `${label}: ${axes.length} separate dimensions; at most ${MAX_AXES}.`);
   }
   const uniforms = axes.flatMap(({ size, from, to }) => [size, from, to, 0]);
-  return [...uniforms, ...new Array<number>(4 * MAX_AXES - uniforms.length).fill(0)];
+  return [...uniforms, ...Array.from({ length: 4 * MAX_AXES - uniforms.length }, () => 0)];
 }
 
 /** A loop over whole rows, or over a whole dense tensor, may run over the padding too, which makes whole quads of it. */

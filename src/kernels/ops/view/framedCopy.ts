@@ -92,7 +92,7 @@ export function framedCopy(
       BORDERS.indexOf(border.kind),
       f32(border.value ?? 0),
       ...uniforms,
-      ...new Array<number>(8 * MAX_LOOPS - uniforms.length).fill(0),
+      ...Array.from({ length: 8 * MAX_LOOPS - uniforms.length }, () => 0),
     ],
     workgroups: linearGrid(count),
   });
