@@ -2,6 +2,7 @@ import { type AdapterDescription, describeAdapter } from './adapter.js';
 import { EngineError } from './errors.js';
 import { byteLength, checkShape, type DType, elementCount, type LayoutKind, type Shape } from './tensor.js';
 import { decodeValues, encodeValues } from './values.js';
+import { VariantChoices } from './variants.js';
 
 /**
  * Which structure of kernel suits the adapter: `subgroup8` for software adapters whose subgroups are always 8 wide (one
@@ -51,6 +52,8 @@ const RAISED_LIMITS = [
 export class Engine {
   readonly lost: Promise<EngineError>;
   readonly kernelFamily: KernelFamily;
+  /** Which kernels compute what on this device. */
+  readonly variants = new VariantChoices();
   private readonly pipelines = new Map<string, Promise<GPUComputePipeline>>();
   private lostError: EngineError | null = null;
   private buffers = 0;

@@ -85,8 +85,93 @@ export function partsFor(b: PlanBuilder, groups: number, rows: number, columns: 
   return divideUp(depth, partLength(depth, wanted));
 }
 
+/** Blocks of C that a workgroup computes, for one kernel family. */
+type ProductBlocks =
+  | { readonly name: string; readonly family: 'workgroup' }
+  | {
+      readonly name: string;
+      readonly family: 'subgroup8';
+      /** Values of k that are resident at a time. */
+      readonly chunk: number;
+      /** Column quads of a lane. */
+      readonly quads: number;
+      readonly rowsPerBlock: number;
+    };
+
+/** The ways to compute a product, the default first. */
+function productVariants(b: PlanBuilder, options: ProductOptions): ProductBlocks[] {
+  if (b.engine.kernelFamily === 'workgroup') return [{ name: 'tile 64x64', family: 'workgroup' }];
+  const { groups, rows, columns, depth, parts = 1 } = options;
+  const quads = divideUp(columns, 4);
+  const best = chunkFor(partLength(depth, parts));
+  const variants: ProductBlocks[] = [];
+  for (const chunk of [best, ...CHUNKS.filter((size) => size !== best)]) {
+    for (const laneQuads of quads > 8 ? [2, 1] : [1]) {
+      const blocksWanted = divideUp(ENOUGH_GROUPS.subgroup8, divideUp(quads, 8 * laneQuads) * groups * parts);
+      // Fewer than 32 rows would not pay for bringing in B.
+      const rowsPerBlock = Math.min(rows, 256, Math.max(32, divideUp(rows, blocksWanted)));
+      const name = `resident ${chunk}x${laneQuads}`;
+      variants.push({ name, family: 'subgroup8', chunk, quads: laneQuads, rowsPerBlock });
+    }
+  }
+  return variants;
+}
+
+/** What a product's time depends on. */
+function contractKey(b: PlanBuilder, options: ProductOptions): string {
+  const { groups, rows, columns, depth, parts = 1, left, right, result, epilogue } = options;
+  const { kind, geometry, tensor } = right;
+  const finish = [epilogue?.bias, epilogue?.residual, epilogue?.activation].map((part) => (part ? 1 : 0));
+  const taps = geometry ? geometryUniforms(geometry) : [];
+  const types = [left, tensor, result].map(({ dtype }) => dtype);
+  return [
+    'product',
+    b.engine.kernelFamily,
+    kind,
+    groups,
+    rows,
+    columns,
+    depth,
+    parts,
+    ...finish,
+    ...types,
+    ...taps,
+  ].join(' ');
+}
+
+/** The same product on a plan of its own, with inputs for its operands. */
+function rebuild(b: PlanBuilder, options: ProductOptions, blocks: ProductBlocks): void {
+  const twin = (name: string, { shape, dtype, layout }: Tensor) => b.input(name, shape, { dtype, layout });
+  const { epilogue, result, right } = options;
+  const { bias, residual } = epilogue ?? {};
+  addProduct(
+    b,
+    {
+      ...options,
+      left: twin('left', options.left),
+      right: { ...right, tensor: twin('right', right.tensor) },
+      result: b.temporary('result', result.shape, { dtype: result.dtype, layout: result.layout }),
+      epilogue: epilogue && {
+        ...epilogue,
+        bias: bias && twin('bias', bias),
+        residual: residual && twin('residual', residual),
+      },
+    },
+    blocks,
+  );
+}
+
 /** Appends the product to the plan. */
 export function product(b: PlanBuilder, options: ProductOptions): void {
+  const blocks = b.engine.variants.choose({
+    key: contractKey(b, options),
+    variants: productVariants(b, options),
+    build: (plan, variant) => rebuild(plan, options, variant),
+  });
+  addProduct(b, options, blocks);
+}
+
+function addProduct(b: PlanBuilder, options: ProductOptions, blocks: ProductBlocks): void {
   const { groups, rows, columns, depth, left, right, result, epilogue } = options;
   const parts = options.parts ?? 1;
   const quads = divideUp(columns, 4);
@@ -99,7 +184,7 @@ export function product(b: PlanBuilder, options: ProductOptions): void {
   let rowsPerBlock: number;
   let columnBlocks: number;
   let partials: Tensor | null = null;
-  if (b.engine.kernelFamily === 'workgroup') {
+  if (blocks.family === 'workgroup') {
     rowsPerBlock = TILE;
     columnBlocks = divideUp(columns, TILE);
     const code = tiledProductSource({
@@ -110,12 +195,9 @@ export function product(b: PlanBuilder, options: ProductOptions): void {
     });
     program = { label: `product ${right.kind}`, code };
   } else {
-    const laneQuads = quads > 8 ? 2 : 1;
+    const { chunk, quads: laneQuads } = blocks;
+    rowsPerBlock = blocks.rowsPerBlock;
     columnBlocks = divideUp(quads, 8 * laneQuads);
-    const rowBlocksWanted = divideUp(ENOUGH_GROUPS.subgroup8, columnBlocks * groups * parts);
-    // Fewer than 32 rows would not pay for bringing in B.
-    rowsPerBlock = Math.min(rows, 256, Math.max(32, divideUp(rows, rowBlocksWanted)));
-    const chunk = chunkFor(depthPerPart);
     if (result.dtype === 'f16' && depthPerPart > chunk) {
       partials = b.temporary(`${options.label} partial sums`, result.shape, { layout: result.layout, dtype: 'f32' });
     }
