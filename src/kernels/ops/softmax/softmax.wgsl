@@ -1,26 +1,39 @@
-// Softmax over the rows (channels) of each column, with the column's maximum taken off first.
-struct Parameters { channels: u32, columns: u32, stride: u32 }
-@group(0) @binding(0) var<storage, read> x: array<T0>;
-@group(0) @binding(1) var<storage, read_write> y: array<T1>;
+// y = exp(x - largest) / sum, or its logarithm x - largest - log(sum).
+struct Parameters { size: u32, groups: u32, inner: u32, outer: u32, stride: u32, log: u32 }
+@group(0) @binding(0) var<storage, read> x: array<S0>;
+@group(0) @binding(1) var<storage, read_write> y: array<S1>;
 @group(0) @binding(2) var<uniform> p: Parameters;
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let column = id.y * groups.x * 64u + id.x;
-  if (column >= p.columns) {
+@compute @workgroup_size(lanes * columns)
+fn main(
+  @builtin(workgroup_id) workgroup: vec3u,
+  @builtin(num_workgroups) workgroups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let at = place(workgroup, workgroups, local);
+  let g = min(at.group, p.groups - 1u);
+  let start = (g / p.inner) * p.outer + g % p.inner;
+  var top = E(-3.4e38);
+  for (var k = at.lane; k < p.size; k += lanes) {
+    top = max(top, E(x[start + k * p.stride]));
+  }
+  top = largest(at, top);
+  var sum = E();
+  for (var k = at.lane; k < p.size; k += lanes) {
+    sum += exp(E(x[start + k * p.stride]) - top);
+  }
+  sum = total(at, sum);
+  if (at.group >= p.groups) {
     return;
   }
-  var largest = f32(x[column]);
-  for (var c = 1u; c < p.channels; c++) {
-    largest = max(largest, f32(x[c * p.stride + column]));
-  }
-  var sum = 0.0;
-  for (var c = 0u; c < p.channels; c++) {
-    let e = exp(f32(x[c * p.stride + column]) - largest);
-    y[c * p.stride + column] = T1(e);
-    sum += e;
-  }
-  for (var c = 0u; c < p.channels; c++) {
-    y[c * p.stride + column] = T1(f32(y[c * p.stride + column]) / sum);
+  let logSum = log(sum);
+  for (var k = at.lane; k < p.size; k += lanes) {
+    let i = start + k * p.stride;
+    let shifted = E(x[i]) - top;
+    if (p.log == 1u) {
+      y[i] = S1(shifted - logSum);
+    } else {
+      y[i] = S1(exp(shifted) / sum);
+    }
   }
 }
