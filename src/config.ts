@@ -15,6 +15,10 @@ export interface Config {
   readonly logLevel: LogLevel;
   /** Part of the name of the adapter to compute on; null: the fastest. */
   readonly adapter: string | null;
+  /** Whether kernels are measured on the adapter: `auto` on GPUs only. */
+  readonly tuning: 'auto' | 'on' | 'off';
+  /** Longest time for measuring kernels before one run. */
+  readonly tuningBudgetMs: number;
   /** Bytes of one uploaded file. */
   readonly maxUploadBytes: number;
   /** Files in one upload request. */
@@ -107,6 +111,8 @@ export const SETTINGS: { readonly [K in keyof Config]: Setting<Config[K]> } = {
     parse: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
   },
   adapter: { variable: 'GRAFT_ADAPTER', fallback: null, parse: adapterName },
+  tuning: { variable: 'GRAFT_TUNING', fallback: 'auto', parse: oneOf('auto', 'on', 'off') },
+  tuningBudgetMs: { variable: 'GRAFT_TUNING_SECONDS', fallback: '10', parse: integer(1, 3600, SECOND) },
   maxUploadBytes: { variable: 'GRAFT_MAX_UPLOAD_MB', fallback: '1024', parse: integer(1, 1_048_576, MIB) },
   maxUploadFiles: { variable: 'GRAFT_MAX_UPLOAD_FILES', fallback: '64', parse: integer(1, 10_000) },
   maxDatasetPictures: { variable: 'GRAFT_MAX_DATASET_PICTURES', fallback: '100000', parse: integer(1, 10_000_000) },

@@ -4,6 +4,7 @@ import { readSafetensors, writeSafetensors } from '../models/formats/safetensors
 import type { Network, Preprocessing, Weights } from '../models/network.js';
 import { networkFromJson } from '../models/networkJson.js';
 import { openEngine, releaseGpu } from '../runtime/gpu.js';
+import { attachTuner } from '../runtime/tuning.js';
 import { BlobStore } from '../store/blobs.js';
 import { evaluatePlan } from '../training/evaluate.js';
 import { inferenceBatchSize } from '../training/inference.js';
@@ -28,8 +29,11 @@ import type {
 import { ProgressThrottle } from './throttle.js';
 
 /** Runs jobs on the GPU of this process, over the blobs that the server shares. */
-export const openExecutor: OpenExecutor = async (settings) =>
-  new GpuExecutor(await openEngine({ adapter: settings.adapter }), await BlobStore.open(settings.blobs));
+export const openExecutor: OpenExecutor = async (settings) => {
+  const engine = await openEngine({ adapter: settings.adapter });
+  await attachTuner(engine, settings.tuning);
+  return new GpuExecutor(engine, await BlobStore.open(settings.blobs));
+};
 
 class GpuExecutor implements Executor {
   readonly device: DeviceInfo;

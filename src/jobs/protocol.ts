@@ -1,3 +1,4 @@
+import type { TuningSettings } from '../runtime/tuning.js';
 import type { EvaluationResult, Prediction, ProgressEvent, Sample, TrainingOptions } from '../training/types.js';
 
 /** A revision as the worker needs it: the layers, and the blob with the weights. */
@@ -69,6 +70,7 @@ export interface WorkerSettings {
   readonly blobs: string;
   /** Part of the name of the adapter to compute on; null: the fastest. */
   readonly adapter: string | null;
+  readonly tuning: TuningSettings;
 }
 
 export interface JobContext {

@@ -1,6 +1,7 @@
 import { type AdapterDescription, describeAdapter } from './adapter.js';
 import { EngineError } from './errors.js';
 import { byteLength, checkShape, type DType, elementCount, type LayoutKind, type Shape } from './tensor.js';
+import type { Tuner } from './tuner.js';
 import { decodeValues, encodeValues } from './values.js';
 import { VariantChoices } from './variants.js';
 
@@ -54,6 +55,8 @@ export class Engine {
   readonly kernelFamily: KernelFamily;
   /** Which kernels compute what on this device. */
   readonly variants = new VariantChoices();
+  /** Measures which kernels are fastest before plans are compiled; null keeps the defaults. */
+  tuner: Tuner | null = null;
   private readonly pipelines = new Map<string, Promise<GPUComputePipeline>>();
   private lostError: EngineError | null = null;
   private buffers = 0;
@@ -285,6 +288,7 @@ export const GPU_BUFFER_USAGE = {
   MAP_READ: 0x1,
   COPY_SRC: 0x4,
   COPY_DST: 0x8,
+  QUERY_RESOLVE: 0x200,
   UNIFORM: 0x40,
   STORAGE: 0x80,
 } as const;

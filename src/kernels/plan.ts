@@ -3,6 +3,7 @@ import type { Dispatch, Grid } from './dispatch.js';
 import { type DeviceTensor, type Engine, GPU_BUFFER_USAGE, GPU_MAP_READ } from './engine.js';
 import { EngineError } from './errors.js';
 import { checkBindings, createUniforms, type Place, type PlanMemory, planMemory, shareBuffers } from './placement.js';
+import { someValues, timePass } from './measurement.js';
 import { alignTo, BYTES_PER_ELEMENT, byteLength, elementCount, type Tensor } from './tensor.js';
 import { decodeValues, encodeHalf, encodeValues } from './values.js';
 
@@ -108,11 +109,7 @@ export class Plan {
     const { device } = this.engine;
     const encoder = device.createCommandEncoder();
     const pass = encoder.beginComputePass();
-    for (const step of this.steps) {
-      pass.setPipeline(step.pipeline);
-      pass.setBindGroup(0, step.group);
-      pass.dispatchWorkgroups(...step.workgroups);
-    }
+    this.encode(pass);
     pass.end();
     if (this.outputs.size === 0) {
       device.queue.submit([encoder.finish()]);
@@ -136,6 +133,33 @@ export class Plan {
     const mapped = staging.mapAsync(GPU_MAP_READ);
     mapped.catch(() => undefined);
     return () => this.collect(staging, mapped);
+  }
+
+  private encode(pass: GPUComputePassEncoder): void {
+    for (const step of this.steps) {
+      pass.setPipeline(step.pipeline);
+      pass.setBindGroup(0, step.group);
+      pass.dispatchWorkgroups(...step.workgroups);
+    }
+  }
+
+  /**
+   * Milliseconds that one run of the list takes on the device, without inputs and outputs: the mean over `repetitions` in one
+   * submission, by the device's own clock where it has one.
+   */
+  async time(repetitions: number): Promise<number> {
+    this.engine.assertAlive();
+    return timePass(this.engine, (pass) => {
+      for (let repetition = 0; repetition < repetitions; repetition++) this.encode(pass);
+    }).then((milliseconds) => milliseconds / repetitions);
+  }
+
+  /** Gives every float input some numbers between -1 and 1, for measurements: arithmetic on zeros may be faster. */
+  fillInputs(): void {
+    for (const [name, tensor] of this.inputs) {
+      const count = elementCount(tensor.shape);
+      if (tensor.dtype === 'f32' || tensor.dtype === 'f16') this.writeInput(name, someValues(count));
+    }
   }
 
   private async collect(

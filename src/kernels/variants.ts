@@ -11,7 +11,7 @@ export interface Contract<V extends Variant = Variant> {
   readonly key: string;
   /** All that apply here. The first is the default, which has to be sound without any measurement. */
   readonly variants: readonly V[];
-  /** Puts the contract, computed by one of its variants, onto an empty plan, on inputs of that plan. */
+  /** Puts the contract, computed by one of its variants, onto an empty plan: on inputs of that plan, with the output `result`. */
   build(b: PlanBuilder, variant: V): void;
 }
 

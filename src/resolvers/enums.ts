@@ -73,7 +73,7 @@ registerEnumType(RunEventKindEnum, {
     PHASE: { description: 'A new phase began: `phase`.' },
     COMPILED: {
       description:
-        'The training is laid out on the device: `partSize`, `parts`, `dispatchesPerStep`, `deviceBytes`, `seconds`.',
+        'The training is laid out on the device: `partSize`, `parts`, `dispatchesPerStep`, `deviceBytes`, `seconds`, `tuningSeconds`.',
     },
     PICTURES: {
       description: 'Feature extraction or evaluation got on: `done`, `total`, `picturesPerSecond`, `etaSeconds`.',

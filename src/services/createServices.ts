@@ -48,6 +48,7 @@ export async function createServices(config: Config, options: ServicesOptions): 
       executor: (options.executor ?? new URL('../jobs/executor.js', import.meta.url)).href,
       blobs: blobFolder,
       adapter: config.adapter,
+      tuning: { mode: config.tuning, budgetMs: config.tuningBudgetMs, folder: join(config.dataDir, 'tuning') },
     },
     limits: {
       memoryMb: config.workerMemoryMb,

@@ -5,6 +5,7 @@ import { Optimizer, type OptimizerOptions } from '../kernels/ops/optimizer/optim
 import type { Plan } from '../kernels/plan.js';
 import type { PlanBuilder } from '../kernels/planBuilder.js';
 import type { Shape } from '../kernels/tensor.js';
+import { tuned } from '../kernels/tuner.js';
 import type { Network, Weights } from '../models/network.js';
 import { partCounts, partsOfBatch, slicePictures } from './batchParts.js';
 import { DeviceWeights } from './deviceWeights.js';
@@ -67,6 +68,7 @@ export class TrainableHead {
    */
   async compile(batchSizes: readonly number[], evaluates: boolean): Promise<CompiledRun> {
     const started = performance.now();
+    const tunedBefore = this.engine.tuner?.totals.milliseconds ?? 0;
     const largestBatch = Math.max(...batchSizes);
     let failure: unknown = null;
     for (const count of partCounts(largestBatch)) {
@@ -89,6 +91,7 @@ export class TrainableHead {
       dispatchesPerStep: dispatches + (update?.dispatchCount ?? 0),
       deviceBytes: this.engine.memory.bytes,
       seconds: (performance.now() - started) / 1000,
+      tuningSeconds: ((this.engine.tuner?.totals.milliseconds ?? 0) - tunedBefore) / 1000,
     };
   }
 
@@ -119,10 +122,12 @@ export class TrainableHead {
     const plans: Plan[] = [];
     try {
       const sizes = [...new Set(batchSizes.flatMap((size) => partsOfBatch(size, largestPart)))].sort((a, b) => b - a);
-      const builders = sizes.map((size) => ({ size, builder: buildTrainingPlan(parts, size, !accumulates) }));
       const evaluationBatch = Math.min(MAX_EVALUATION_BATCH, largestPart);
-      const evaluation = evaluates ? buildEvaluationPlan(parts, evaluationBatch) : null;
-      const update = accumulates ? buildUpdatePlan(parts) : null;
+      const { builders, evaluation, update } = await tuned(engine, () => ({
+        builders: sizes.map((size) => ({ size, builder: buildTrainingPlan(parts, size, !accumulates) })),
+        evaluation: evaluates ? buildEvaluationPlan(parts, evaluationBatch) : null,
+        update: accumulates ? buildUpdatePlan(parts) : null,
+      }));
       const all = [...builders.map(({ builder }) => builder), ...[evaluation, update].filter((plan) => plan !== null)];
       this.checkMemory(all, largestPart);
       const compile = async (builder: PlanBuilder): Promise<Plan> => {

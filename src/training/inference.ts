@@ -5,6 +5,7 @@ import { softmax } from '../kernels/ops/softmax/softmax.js';
 import { type Plan } from '../kernels/plan.js';
 import { PlanBuilder } from '../kernels/planBuilder.js';
 import { elementCount, type Shape, type Tensor } from '../kernels/tensor.js';
+import { tuned } from '../kernels/tuner.js';
 import type { InputLayer, Layer, Network, Weights } from '../models/network.js';
 import { DeviceWeights } from './deviceWeights.js';
 import { TrainingError } from './errors.js';
@@ -59,6 +60,37 @@ export interface InferenceOptions {
   readonly activationType?: 'f32' | 'f16';
 }
 
+function buildInference(
+  engine: Engine,
+  network: Network,
+  weights: Weights,
+  device: DeviceWeights,
+  options: InferenceOptions,
+): { b: PlanBuilder; shapes: ReadonlyMap<string, Shape> } {
+  const b = new PlanBuilder(engine, { activationType: options.activationType });
+  const input = pictureInput(b, network, options.batchSize);
+  const logits = options.probabilities ? [logitsLayer(network)] : [];
+  const keep = new Set([...options.layers, ...logits]);
+  const values = buildForward(b, network, weights, device, {
+    layers: ancestors(network, [...keep]),
+    values: new Map([[inputLayer(network).name, input]]),
+    keep,
+    mode: 'eval',
+    weightsAreFixed: true,
+  });
+  const shapes = new Map<string, Shape>();
+  const output = (name: string, tensor: Tensor) => {
+    b.output(name, tensor);
+    shapes.set(name, tensor.shape.slice(1));
+  };
+  for (const name of options.layers) output(name, values.get(name) as Tensor);
+  for (const name of logits) {
+    const value = values.get(name) as Tensor;
+    output('probabilities', softmax(b, value.shape.length === 4 ? flatten(b, value) : value));
+  }
+  return { b, shapes };
+}
+
 /** A network in evaluation mode at a fixed batch size, batch norms folded. */
 export class InferencePlan {
   private constructor(
@@ -76,29 +108,9 @@ export class InferencePlan {
     weights: Weights,
     options: InferenceOptions,
   ): Promise<InferencePlan> {
-    const b = new PlanBuilder(engine, { activationType: options.activationType });
     const device = new DeviceWeights(engine, weights);
     try {
-      const input = pictureInput(b, network, options.batchSize);
-      const logits = options.probabilities ? [logitsLayer(network)] : [];
-      const keep = new Set([...options.layers, ...logits]);
-      const values = buildForward(b, network, weights, device, {
-        layers: ancestors(network, [...keep]),
-        values: new Map([[inputLayer(network).name, input]]),
-        keep,
-        mode: 'eval',
-        weightsAreFixed: true,
-      });
-      const shapes = new Map<string, Shape>();
-      const output = (name: string, tensor: Tensor) => {
-        b.output(name, tensor);
-        shapes.set(name, tensor.shape.slice(1));
-      };
-      for (const name of options.layers) output(name, values.get(name) as Tensor);
-      for (const name of logits) {
-        const value = values.get(name) as Tensor;
-        output('probabilities', softmax(b, value.shape.length === 4 ? flatten(b, value) : value));
-      }
+      const { b, shapes } = await tuned(engine, () => buildInference(engine, network, weights, device, options));
       const { height, width } = network.preprocessing;
       return new InferencePlan(options.batchSize, await b.compile(), device, height * width * 3, shapes);
     } catch (error) {

@@ -80,8 +80,10 @@ export interface CompiledRun {
   readonly dispatchesPerStep: number;
   /** GPU memory in use once everything is in place. */
   readonly deviceBytes: number;
-  /** Time for compiling the training plans and running each once. */
+  /** Time for compiling the training plans and running each once, `tuningSeconds` included. */
   readonly seconds: number;
+  /** Time for measuring kernels that had not been measured on this device. */
+  readonly tuningSeconds: number;
 }
 
 export type ProgressEvent =

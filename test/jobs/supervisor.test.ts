@@ -24,7 +24,12 @@ async function supervised(
 ): Promise<void> {
   const folder = await temporaryFolder();
   const supervisor = new Supervisor({
-    settings: { executor: FAKE_EXECUTOR.href, blobs: folder.path, adapter: null },
+    settings: {
+      executor: FAKE_EXECUTOR.href,
+      blobs: folder.path,
+      adapter: null,
+      tuning: { mode: 'off', budgetMs: 1000, folder: folder.path },
+    },
     limits: { memoryMb: 256, startMs: 10_000, silenceMs: 10_000, stopMs: 2000, ...limits },
     logger: pino({ level: 'silent' }),
     backoffMs: 20,

@@ -233,6 +233,12 @@ export class RunProgress {
   @Field(() => Int, { nullable: true, description: 'COMPILED: GPU dispatches of one training step.' })
   dispatchesPerStep?: number;
 
+  @Field(() => Float, {
+    nullable: true,
+    description: 'COMPILED: seconds of `seconds` for measuring kernels that had not been measured on this adapter.',
+  })
+  tuningSeconds?: number;
+
   @Field(() => Float, { nullable: true, description: 'COMPILED: bytes of GPU memory in use.' })
   deviceBytes?: number;
 }

@@ -144,13 +144,14 @@ function rebuild(b: PlanBuilder, options: ProductOptions, blocks: ProductBlocks)
   const twin = (name: string, { shape, dtype, layout }: Tensor) => b.input(name, shape, { dtype, layout });
   const { epilogue, result, right } = options;
   const { bias, residual } = epilogue ?? {};
+  const twinResult = b.temporary('result', result.shape, { dtype: result.dtype, layout: result.layout });
   addProduct(
     b,
     {
       ...options,
       left: twin('left', options.left),
       right: { ...right, tensor: twin('right', right.tensor) },
-      result: b.temporary('result', result.shape, { dtype: result.dtype, layout: result.layout }),
+      result: twinResult,
       epilogue: epilogue && {
         ...epilogue,
         bias: bias && twin('bias', bias),
@@ -159,6 +160,7 @@ function rebuild(b: PlanBuilder, options: ProductOptions, blocks: ProductBlocks)
     },
     blocks,
   );
+  b.output('result', twinResult);
 }
 
 /** Appends the product to the plan. */
