@@ -1,0 +1,68 @@
+import { linearGrid, read, write } from '../../dispatch.js';
+import { EngineError } from '../../errors.js';
+import type { PlanBuilder } from '../../planBuilder.js';
+import { rowLayout, type Tensor } from '../../tensor.js';
+import type { Pair } from '../window.js';
+import { show } from '../view/view.js';
+import { axisOf, type ResizeCoordinates } from './coordinates.js';
+import source from './resize.wgsl.js';
+import axisSource from './resizeAxis.wgsl.js';
+import gradientSource from './resizeGradient.wgsl.js';
+
+/** How `nearest` rounds a place between two pixels; `round_prefer_...` says where a half goes. */
+export type NearestRounding = 'floor' | 'ceil' | 'round_prefer_floor' | 'round_prefer_ceil';
+
+export interface ResizeAttributes {
+  /** Height and width of the result. */
+  readonly size: Pair;
+  /** The scales that coordinates are made with, where they are not the quotients of the sizes (ONNX's `scales`). Positive. */
+  readonly scale?: Pair;
+  /** `linear` is bilinear without antialiasing; places outside take the outermost pixel. */
+  readonly mode: 'nearest' | 'linear';
+  readonly coordinates: ResizeCoordinates;
+  /** `nearest` only; ONNX's default, `round_prefer_floor`, without. */
+  readonly rounding?: NearestRounding;
+}
+
+const ROUNDINGS: readonly NearestRounding[] = ['floor', 'ceil', 'round_prefer_floor', 'round_prefer_ceil'];
+
+/** Resizes maps in rows: [N, C, H, W] -> [N, C, H', W']. Throws `INVALID_SHAPE`, or `LIMIT_EXCEEDED` for huge sizes. */
+export function resize(b: PlanBuilder, x: Tensor, attributes: ResizeAttributes): Tensor {
+  const { size, scale, mode, coordinates, rounding = 'round_prefer_floor' } = attributes;
+  const areScales = !scale || scale.every((value) => Number.isFinite(value) && value > 0);
+  if (x.shape.length !== 4 || x.layout !== 'rows' || !areScales) {
+    throw new EngineError(
+      'INVALID_SHAPE',
+      `resize takes [N, C, H, W] in rows and positive scales; got ${show(x)} (${x.layout})${scale ? `, scales ${scale.join(', ')}` : ''}.`,
+    );
+  }
+  const [n, c, h, w] = x.shape as [number, number, number, number];
+  const y = b.temporary(`resize ${x.label}`, [n, c, ...size]);
+  const shared = [
+    rowLayout(y.shape).stride,
+    rowLayout(x.shape).stride,
+    mode === 'linear' ? 0 : 1 + ROUNDINGS.indexOf(rounding),
+    ...axisOf(h, size[0], scale?.[0] ?? null, coordinates),
+    ...axisOf(w, size[1], scale?.[1] ?? null, coordinates),
+  ];
+  const over = (tensor: Tensor) => {
+    const { rows, columns } = rowLayout(tensor.shape);
+    return { uniforms: [rows * columns, columns, ...shared], workgroups: linearGrid(rows * columns) };
+  };
+  b.dispatch({
+    label: y.label,
+    program: { label: 'resize', code: `${axisSource}\n${source}` },
+    bindings: [read(x), write(y)],
+    ...over(y),
+  });
+  return b.differentiable([x], y, (dy) => {
+    const dx = b.temporary(`d ${x.label}`, x.shape);
+    b.dispatch({
+      label: `d ${y.label}`,
+      program: { label: 'resize gradient', code: `${axisSource}\n${gradientSource}` },
+      bindings: [read(dy), write(dx)],
+      ...over(x),
+    });
+    return [dx];
+  });
+}
