@@ -8,7 +8,7 @@ export interface Config {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
-  /** Absolute path: database and blobs. Made at the start where it is missing. */
+  /** Absolute path: database, blobs and cached features. Made at the start where it is missing. */
   readonly dataDir: string;
   /** Absolute path of the only folder that data sets may be imported from; null: none may. */
   readonly importRoot: string | null;
@@ -27,6 +27,8 @@ export interface Config {
   readonly maxDatasetPictures: number;
   /** Runs that may wait in the queue. */
   readonly maxQueuedRuns: number;
+  /** Bytes on disk for features of frozen layers; 0 keeps none beyond a run. */
+  readonly featureCacheBytes: number;
   /** JavaScript heap of the worker process, MiB. */
   readonly workerMemoryMb: number;
   /** Time that the worker process has for opening the GPU. */
@@ -117,6 +119,7 @@ export const SETTINGS: { readonly [K in keyof Config]: Setting<Config[K]> } = {
   maxUploadFiles: { variable: 'GRAFT_MAX_UPLOAD_FILES', fallback: '64', parse: integer(1, 10_000) },
   maxDatasetPictures: { variable: 'GRAFT_MAX_DATASET_PICTURES', fallback: '100000', parse: integer(1, 10_000_000) },
   maxQueuedRuns: { variable: 'GRAFT_MAX_QUEUED_RUNS', fallback: '100', parse: integer(1, 1_000_000) },
+  featureCacheBytes: { variable: 'GRAFT_FEATURE_CACHE_MB', fallback: '4096', parse: integer(0, 1_048_576, MIB) },
   workerMemoryMb: { variable: 'GRAFT_WORKER_MEMORY_MB', fallback: '4096', parse: integer(256, 1_048_576) },
   workerStartMs: { variable: 'GRAFT_WORKER_START_SECONDS', fallback: '60', parse: integer(1, 3600, SECOND) },
   workerSilenceMs: { variable: 'GRAFT_WORKER_SILENCE_SECONDS', fallback: '300', parse: integer(5, 86_400, SECOND) },

@@ -2,8 +2,8 @@ import type { Engine } from '../../src/kernels/engine.js';
 import { EngineError } from '../../src/kernels/errors.js';
 import type { Network, Weights } from '../../src/models/network.js';
 import { inferShapes } from '../../src/models/shapes.js';
-import type { HeadInputs } from '../../src/training/features.js';
 import { TrainableHead } from '../../src/training/head.js';
+import { type HeadInputs, uploadedPictures, uploadedValues } from '../../src/training/headInputs.js';
 import { partitionNetwork } from '../../src/training/partition.js';
 import { DEFAULT_TRAINING_OPTIONS, type TrainingOptions } from '../../src/training/types.js';
 import { benchNetwork, networkCost, withFrozenTrunk } from '../networks.js';
@@ -40,11 +40,11 @@ async function compileHead(
 ): Promise<{ readonly head: TrainableHead; readonly dispatches: number }> {
   const partition = partitionNetwork(network);
   const shapes = inferShapes(network);
-  const features =
+  const source =
     spec.kind === 'fineTuning'
-      ? null
-      : new Map(partition.boundary.map((name) => [name, shapes.get(name) as readonly number[]]));
-  const head = new TrainableHead(engine, network, weights, partition, features, OPTIONS);
+      ? uploadedPictures(network)
+      : uploadedValues(new Map(partition.boundary.map((name) => [name, shapes.get(name) as readonly number[]])));
+  const head = new TrainableHead(engine, network, weights, partition, source, OPTIONS);
   const { dispatchesPerStep, parts } = await head.compile([spec.batch], false);
   if (parts > 1) {
     head.dispose();

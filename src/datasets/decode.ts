@@ -6,6 +6,9 @@ import { PICTURE_FORMATS, pictureFormat } from './pictureFormat.js';
 /** A picture with more is refused: decoded, it would take three bytes for each. */
 const MAX_PIXELS = 100_000_000;
 
+/** Stands for what decodes: pictures decoded under equal versions are equal, byte by byte. The number counts changes here. */
+export const DECODER = `1 ${JSON.stringify(sharp.versions)}`;
+
 export interface PictureSize {
   /** Pixels, upright. */
   readonly width: number;

@@ -1,5 +1,5 @@
 import type { Preprocessing } from '../models/network.js';
-import { decodePicture } from './decode.js';
+import { DECODER, decodePicture } from './decode.js';
 import { DatasetError } from './errors.js';
 
 export interface PictureSourceOptions {
@@ -16,11 +16,14 @@ const IN_FLIGHT = 4;
 
 /** Pictures of a data set, decoded as a network wants them. Decoding happens in libvips' threads. */
 export class DecodingPictureSource {
+  /** All that a picture's bytes depend on besides its file. */
+  readonly decoding: string;
   private readonly decoded = new Map<string, Uint8Array>();
   private readonly kept: number;
 
   constructor(private readonly options: PictureSourceOptions) {
-    const { height, width } = options.preprocessing;
+    const { height, width, fit, cropFraction, interpolation } = options.preprocessing;
+    this.decoding = JSON.stringify([DECODER, height, width, fit, cropFraction, interpolation]);
     this.kept = Math.floor((options.cacheBytes ?? DEFAULT_CACHE_BYTES) / (height * width * 3));
   }
 

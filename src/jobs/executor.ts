@@ -6,7 +6,9 @@ import { networkFromJson } from '../models/networkJson.js';
 import { openEngine, releaseGpu } from '../runtime/gpu.js';
 import { attachTuner } from '../runtime/tuning.js';
 import { BlobStore } from '../store/blobs.js';
+import { FeatureFiles } from '../store/featureFiles.js';
 import { evaluatePlan } from '../training/evaluate.js';
+import type { FeatureStore } from '../training/featureStore.js';
 import { inferenceBatchSize } from '../training/inference.js';
 import { predictPictures } from '../training/predict.js';
 import { trainNetwork } from '../training/trainer.js';
@@ -29,11 +31,14 @@ import type {
 import { ProgressThrottle } from './throttle.js';
 
 /** Runs jobs on the GPU of this process, over the blobs that the server shares. */
-export const openExecutor: OpenExecutor = async (settings) => {
-  const engine = await openEngine({ adapter: settings.adapter });
-  await attachTuner(engine, settings.tuning);
-  return new GpuExecutor(engine, await BlobStore.open(settings.blobs));
+export const openExecutor: OpenExecutor = async ({ adapter, blobs, features, tuning }) => {
+  const engine = await openEngine({ adapter });
+  await attachTuner(engine, tuning);
+  const store = features && new FeatureFiles(features.folder, { limitBytes: features.limitBytes, onProblem: warn });
+  return new GpuExecutor(engine, await BlobStore.open(blobs), store);
 };
+
+const warn = (error: unknown) => console.error('Features cannot be kept for later runs:', error);
 
 class GpuExecutor implements Executor {
   readonly device: DeviceInfo;
@@ -43,6 +48,7 @@ class GpuExecutor implements Executor {
   constructor(
     private readonly engine: Engine,
     private readonly blobs: BlobStore,
+    private readonly featureStore: FeatureStore | null,
   ) {
     const { vendor, architecture, description, isSoftware, features } = engine.adapter;
     this.device = { vendor, architecture, description, isSoftware, kernelFamily: engine.kernelFamily, features };
@@ -77,6 +83,7 @@ class GpuExecutor implements Executor {
       train: job.train,
       validation: job.validation,
       pictures: this.pictures(network.preprocessing),
+      featureStore: this.featureStore ?? undefined,
       options: job.options,
       signal: context.signal,
       onProgress: (event) => (throttle.accepts(event) ? context.onProgress(event) : undefined),

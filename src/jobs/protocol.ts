@@ -68,6 +68,8 @@ export interface WorkerSettings {
   readonly executor: string;
   /** Folder of the blobs. */
   readonly blobs: string;
+  /** Folder of cached features and the bytes that it may take; null: features are not kept beyond a run. */
+  readonly features: { readonly folder: string; readonly limitBytes: number } | null;
   /** Part of the name of the adapter to compute on; null: the fastest. */
   readonly adapter: string | null;
   readonly tuning: TuningSettings;

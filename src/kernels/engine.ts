@@ -221,6 +221,11 @@ export class Engine {
     this.device.queue.writeBuffer(tensor.buffer, tensor.offset, encodeValues(values, tensor));
   }
 
+  /** Overwrites bytes of a tensor's buffer, as they are stored; `from` and their number are multiples of 4. */
+  writeBytes(tensor: DeviceTensor, from: number, bytes: Uint8Array<ArrayBuffer>): void {
+    this.device.queue.writeBuffer(tensor.buffer, tensor.offset + from, bytes);
+  }
+
   /** Reads a float tensor back in logical row-major order. */
   async read(tensor: DeviceTensor): Promise<Float32Array<ArrayBuffer>> {
     const bytes = byteLength(tensor.shape, tensor.dtype, tensor.layout);

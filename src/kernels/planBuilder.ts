@@ -202,6 +202,29 @@ export class PlanBuilder {
     return total;
   }
 
+  /**
+   * All dispatches so far as text: programs, constants, sizes and what they read and write. Plans of equal descriptions turn equal
+   * inputs and parameters into equal bits on one adapter.
+   */
+  get description(): string {
+    return JSON.stringify(
+      this.dispatches.map(({ program, bindings, uniforms, workgroups }) => [
+        program.code,
+        program.constants ?? {},
+        uniforms ?? [],
+        workgroups,
+        bindings.map(({ tensor: { id, label, dtype, layout, shape }, access }) => [
+          id,
+          label,
+          dtype,
+          layout,
+          shape,
+          access,
+        ]),
+      ]),
+    );
+  }
+
   private fillDispatch(tensor: Tensor, value: number): Dispatch {
     const bits = new Uint32Array(new Float32Array([value]).buffer)[0] as number;
     return {

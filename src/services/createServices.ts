@@ -47,6 +47,10 @@ export async function createServices(config: Config, options: ServicesOptions): 
     settings: {
       executor: (options.executor ?? new URL('../jobs/executor.js', import.meta.url)).href,
       blobs: blobFolder,
+      features:
+        config.featureCacheBytes > 0
+          ? { folder: join(config.dataDir, 'features'), limitBytes: config.featureCacheBytes }
+          : null,
       adapter: config.adapter,
       tuning: { mode: config.tuning, budgetMs: config.tuningBudgetMs, folder: join(config.dataDir, 'tuning') },
     },

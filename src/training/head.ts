@@ -4,15 +4,14 @@ import { EngineError } from '../kernels/errors.js';
 import { Optimizer, type OptimizerOptions } from '../kernels/ops/optimizer/optimizer.js';
 import type { Plan } from '../kernels/plan.js';
 import type { PlanBuilder } from '../kernels/planBuilder.js';
-import type { Shape } from '../kernels/tensor.js';
 import { tuned } from '../kernels/tuner.js';
 import type { Network, Weights } from '../models/network.js';
 import { partCounts, partsOfBatch, slicePictures } from './batchParts.js';
 import { DeviceWeights } from './deviceWeights.js';
 import { TrainingError } from './errors.js';
-import type { HeadInputs } from './features.js';
 import { weightOf } from './fold.js';
 import { buildEvaluationPlan, buildTrainingPlan, buildUpdatePlan, type HeadParts, trainedNames } from './headPlans.js';
+import type { HeadInputs, HeadSource } from './headInputs.js';
 import type { Partition } from './partition.js';
 import type { CompiledRun, TrainingOptions } from './types.js';
 
@@ -53,7 +52,7 @@ export class TrainableHead {
     private readonly network: Network,
     private readonly weights: Weights,
     private readonly partition: Partition,
-    private readonly inputShapes: ReadonlyMap<string, Shape> | null,
+    private readonly source: HeadSource,
     private readonly options: TrainingOptions,
   ) {}
 
@@ -96,7 +95,7 @@ export class TrainableHead {
   }
 
   private createParts(accumulates: boolean): HeadParts {
-    const { engine, network, weights, partition, inputShapes, options } = this;
+    const { engine, network, weights, partition, source, options } = this;
     const parameters = trainedNames(partition).parameters.map(({ name, factor }) => ({
       name,
       shape: weightOf(weights, name).shape,
@@ -107,7 +106,7 @@ export class TrainableHead {
     const device = new DeviceWeights(engine, weights, (name, dtype) =>
       (dtype === 'f16' ? optimizer.halves : optimizer.values)?.get(name),
     );
-    return { engine, network, weights, partition, inputShapes, options, device, optimizer };
+    return { engine, network, weights, partition, source, options, device, optimizer };
   }
 
   private async attempt(

@@ -4,11 +4,12 @@ import { flatten } from '../kernels/ops/flatten/flatten.js';
 import { multiplyScalars } from '../kernels/ops/multiplyScalars/multiplyScalars.js';
 import type { Optimizer } from '../kernels/ops/optimizer/optimizer.js';
 import { PlanBuilder } from '../kernels/planBuilder.js';
-import type { Shape, Tensor } from '../kernels/tensor.js';
+import type { Tensor } from '../kernels/tensor.js';
 import type { Network, Weights } from '../models/network.js';
 import type { DeviceWeights } from './deviceWeights.js';
 import { buildForward } from './forward.js';
-import { inputLayer, logitsLayer, pictureInput } from './inference.js';
+import type { HeadSource } from './headInputs.js';
+import { logitsLayer } from './inference.js';
 import { type Partition, trainedWeights } from './partition.js';
 import { activationType, type TrainingOptions } from './types.js';
 
@@ -18,8 +19,8 @@ export interface HeadParts {
   readonly network: Network;
   readonly weights: Weights;
   readonly partition: Partition;
-  /** Shapes of the head's inputs for one picture; null: it reads the pictures' bytes. */
-  readonly inputShapes: ReadonlyMap<string, Shape> | null;
+  /** Gives the head its inputs. */
+  readonly source: HeadSource;
   readonly options: TrainingOptions;
   readonly device: DeviceWeights;
   readonly optimizer: Optimizer;
@@ -43,15 +44,11 @@ function begin({ engine, options, optimizer }: HeadParts): PlanBuilder {
 }
 
 function addLogits(b: PlanBuilder, parts: HeadParts, size: number, mode: 'train' | 'eval', step?: Tensor): Tensor {
-  const { network, weights, device, partition, inputShapes, options } = parts;
-  const values =
-    inputShapes === null
-      ? new Map([[inputLayer(network).name, pictureInput(b, network, size)]])
-      : new Map([...inputShapes].map(([name, shape]) => [name, b.input(name, [size, ...shape])]));
+  const { network, weights, device, partition, source, options } = parts;
   const name = logitsLayer(network);
   const logits = buildForward(b, network, weights, device, {
     layers: partition.head,
-    values,
+    values: source.addInputs(b, size),
     keep: new Set([name]),
     mode,
     step,

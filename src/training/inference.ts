@@ -91,9 +91,60 @@ function buildInference(
   return { b, shapes };
 }
 
+/** A network in evaluation mode that is laid out, its kernels chosen and its weights on the device, but not compiled. */
+export class InferenceDraft {
+  private constructor(
+    private readonly batchSize: number,
+    private readonly builder: PlanBuilder,
+    private readonly device: DeviceWeights,
+    private readonly pictureBytes: number,
+    /** Shape of one picture's value, by output. */
+    readonly shapes: ReadonlyMap<string, Shape>,
+  ) {}
+
+  static async create(
+    engine: Engine,
+    network: Network,
+    weights: Weights,
+    options: InferenceOptions,
+  ): Promise<InferenceDraft> {
+    const device = new DeviceWeights(engine, weights);
+    try {
+      const { b, shapes } = await tuned(engine, () => buildInference(engine, network, weights, device, options));
+      const { height, width } = network.preprocessing;
+      return new InferenceDraft(options.batchSize, b, device, height * width * 3, shapes);
+    } catch (error) {
+      device.dispose();
+      throw error;
+    }
+  }
+
+  /** What the plan will compute, as text; see `PlanBuilder.description`. */
+  get description(): string {
+    return this.builder.description;
+  }
+
+  /** The weights are the plan's from now on, or freed where this fails. */
+  async compile(): Promise<InferencePlan> {
+    try {
+      const plan = await this.builder.compile();
+      return new InferencePlan(this.batchSize, plan, this.device, this.pictureBytes, this.shapes);
+    } catch (error) {
+      this.device.dispose();
+      throw error;
+    }
+  }
+
+  /** Only of a draft that is not compiled. */
+  dispose(): void {
+    this.device.dispose();
+  }
+}
+
 /** A network in evaluation mode at a fixed batch size, batch norms folded. */
 export class InferencePlan {
-  private constructor(
+  /** Made by `compile`. */
+  constructor(
     readonly batchSize: number,
     private readonly plan: Plan,
     private readonly device: DeviceWeights,
@@ -108,15 +159,7 @@ export class InferencePlan {
     weights: Weights,
     options: InferenceOptions,
   ): Promise<InferencePlan> {
-    const device = new DeviceWeights(engine, weights);
-    try {
-      const { b, shapes } = await tuned(engine, () => buildInference(engine, network, weights, device, options));
-      const { height, width } = network.preprocessing;
-      return new InferencePlan(options.batchSize, await b.compile(), device, height * width * 3, shapes);
-    } catch (error) {
-      device.dispose();
-      throw error;
-    }
+    return (await InferenceDraft.create(engine, network, weights, options)).compile();
   }
 
   get dispatchCount(): number {

@@ -2,6 +2,7 @@ import type { Engine } from '../kernels/engine.js';
 import type { Network, Weights } from '../models/network.js';
 import { TrainingError } from './errors.js';
 import { type FeatureSource, openFeatureSource } from './features.js';
+import type { FeatureStore } from './featureStore.js';
 import { type BatchResult, IGNORED_LABEL, TrainableHead } from './head.js';
 import { checkTrainingOptions } from './options.js';
 import { partitionNetwork, trainedWeights } from './partition.js';
@@ -17,6 +18,8 @@ export interface TrainingRequest {
   /** May be empty: then the best weights are the last ones. */
   readonly validation: readonly Sample[];
   readonly pictures: PictureSource;
+  /** Keeps the frozen trunk's features for later runs. */
+  readonly featureStore?: FeatureStore;
   readonly options: TrainingOptions;
   readonly signal: AbortSignal;
   readonly onProgress: (event: ProgressEvent) => void | Promise<void>;
@@ -44,17 +47,27 @@ export interface TrainingResult {
  */
 export async function trainNetwork(request: TrainingRequest): Promise<TrainingResult> {
   checkRequest(request);
-  const { engine, network, weights, options, pictures } = request;
+  const { engine, network, weights, options, pictures, featureStore: store } = request;
   const partition = partitionNetwork(network);
   await request.onProgress({ type: 'phase', phase: 'compiling' });
-  const source = await openFeatureSource(engine, network, weights, partition, pictures, options);
+  const hashes = [...request.train, ...request.validation].map(({ hash }) => hash);
+  const source = await openFeatureSource({
+    engine,
+    network,
+    weights,
+    partition,
+    pictures,
+    hashes,
+    options,
+    store,
+  });
   let head: TrainableHead | null = null;
   try {
-    head = new TrainableHead(engine, network, weights, partition, source.shapes, options);
+    head = new TrainableHead(engine, network, weights, partition, source, options);
     return await new Training(request, source, head).run();
   } finally {
     head?.dispose();
-    source.dispose();
+    await source.dispose();
   }
 }
 
@@ -102,13 +115,13 @@ class Training {
   }
 
   async run(): Promise<TrainingResult> {
-    const { train, validation, options, onProgress } = this.request;
+    const { train, validation, onProgress } = this.request;
     const rest = train.length % this.batchSize;
     const sizes = rest === 0 ? [this.batchSize] : [this.batchSize, rest];
     const compiled = await this.head.compile(sizes, validation.length > 0);
     await onProgress({ type: 'compiled', ...compiled });
     const featuresStarted = performance.now();
-    if (this.source.shapes !== null && options.cacheFeatures) {
+    if (this.source.isCached) {
       await onProgress({ type: 'phase', phase: 'features' });
       const meter = new ProgressMeter(onProgress);
       const hashes = [...train, ...validation].map(({ hash }) => hash);

@@ -27,7 +27,7 @@ export interface TrainingOptions {
   readonly recomputeActivations: boolean;
   /** MiB of GPU memory that the run may take; a batch that does not fit is computed in parts. Null: what the device allows. */
   readonly memoryLimitMiB: number | null;
-  /** Computes the frozen trunk's features once per picture. Never changes a result. */
+  /** Computes the frozen trunk's features once per picture, and keeps them for later runs. Never changes a result. */
   readonly cacheFeatures: boolean;
   /** Ends the run after the step in which this many seconds of training are over; null trains all epochs. */
   readonly maxSeconds: number | null;
@@ -66,6 +66,11 @@ export interface Sample {
 
 /** Decoded pictures as the network wants them: N x H x W x 3 bytes, RGB, already at the network's input size. */
 export interface PictureSource {
+  /**
+   * Stands for everything but the files that the bytes depend on: preprocessing, decoder and its version. Without it, nothing that is
+   * computed from the pictures is kept beyond a run.
+   */
+  readonly decoding?: string;
   /** Decodes and resizes `hashes`, in order; rejects with the hash of the first picture that cannot be read. */
   load(hashes: readonly string[]): Promise<Uint8Array>;
 }

@@ -27,6 +27,7 @@ async function supervised(
     settings: {
       executor: FAKE_EXECUTOR.href,
       blobs: folder.path,
+      features: null,
       adapter: null,
       tuning: { mode: 'off', budgetMs: 1000, folder: folder.path },
     },

@@ -4,9 +4,9 @@ import { after, before, describe, test } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { Engine } from '../../src/kernels/engine.js';
-import type { Shape } from '../../src/kernels/tensor.js';
 import { openEngine, releaseGpu } from '../../src/runtime/gpu.js';
 import { TrainableHead } from '../../src/training/head.js';
+import { type HeadSource, uploadedPictures, uploadedValues } from '../../src/training/headInputs.js';
 import { InferencePlan } from '../../src/training/inference.js';
 import { partitionNetwork } from '../../src/training/partition.js';
 import { DEFAULT_TRAINING_OPTIONS, type TrainingOptions } from '../../src/training/types.js';
@@ -42,9 +42,9 @@ describe('nothing leaks', () => {
     releaseGpu();
   });
 
-  function createHead(given: Partial<TrainingOptions>, shapes: ReadonlyMap<string, Shape> | null, trained = network) {
+  function createHead(given: Partial<TrainingOptions>, source: HeadSource, trained = network) {
     const options: TrainingOptions = { ...DEFAULT_TRAINING_OPTIONS, batchSize: BATCH, ...given };
-    return new TrainableHead(engine, trained, weights, partitionNetwork(trained), shapes, options);
+    return new TrainableHead(engine, trained, weights, partitionNetwork(trained), source, options);
   }
 
   async function steps(head: TrainableHead, count: number, inputs: Record<string, ArrayBufferView>): Promise<void> {
@@ -63,7 +63,11 @@ describe('nothing leaks', () => {
     const trunk = ['conv1', 'bn1', 'conv2', 'bn2'];
     const trained = frozen(network, trunk);
     const { boundary } = partitionNetwork(trained);
-    const head = createHead({ gradientClipNorm: 1 }, new Map(boundary.map((name) => [name, [6]])), trained);
+    const head = createHead(
+      { gradientClipNorm: 1 },
+      uploadedValues(new Map(boundary.map((name) => [name, [6]]))),
+      trained,
+    );
     await head.compile([BATCH], true);
     const inputs = Object.fromEntries(boundary.map((name) => [name, Float32Array.from({ length: BATCH * 6 }, random)]));
     await steps(head, 200, inputs);
@@ -81,7 +85,10 @@ describe('nothing leaks', () => {
   test('50 cycles of compiling and disposing leave buffers and heap where they were', async (t) => {
     const pictures = { pictures: Uint8Array.from({ length: BATCH * 12 * 12 * 3 }, () => Math.floor(256 * random())) };
     const cycle = async (index: number) => {
-      const head = createHead({ recomputeActivations: index % 2 === 0, optimizer: index % 3 ? 'adam' : 'sgd' }, null);
+      const head = createHead(
+        { recomputeActivations: index % 2 === 0, optimizer: index % 3 ? 'adam' : 'sgd' },
+        uploadedPictures(network),
+      );
       await head.compile([BATCH, 3], true);
       await steps(head, 1, pictures);
       head.dispose();
