@@ -3,6 +3,7 @@ import { networkFromJson } from '../models/networkJson.js';
 import { classesOfDatasets } from '../store/datasets.js';
 import { appendEvent, eventsAfter, eventsOfRuns, insertRun, pageRuns, runsById } from '../store/runs.js';
 import type { RevisionRow, RunEventRow, RunRow } from '../store/schema.js';
+import { checkClassWeights } from '../training/classWeights.js';
 import { checkTrainingOptions } from '../training/options.js';
 import { trainedWeights } from '../training/partition.js';
 import { DEFAULT_TRAINING_OPTIONS, type ProgressEvent, type TrainingOptions } from '../training/types.js';
@@ -33,7 +34,7 @@ export function runServices(context: Context): RunServices {
     async train(input) {
       const revision = await chooseRevision(context, input.networkId, input.revisionId);
       const options = fillOptions(input.options);
-      await checkTrainable(context, revision, input);
+      await checkTrainable(context, revision, input, options);
       const id = await database.transaction(async (transaction) => {
         const waiting = await countQueued(transaction);
         if (waiting >= context.config.maxQueuedRuns) {
@@ -147,7 +148,12 @@ function fillOptions(given: Partial<TrainingOptions> = {}): TrainingOptions {
   return options;
 }
 
-async function checkTrainable(context: Context, revision: RevisionRow, input: TrainInput): Promise<void> {
+async function checkTrainable(
+  context: Context,
+  revision: RevisionRow,
+  input: TrainInput,
+  options: TrainingOptions,
+): Promise<void> {
   const dataset = await requireDataset(context, input.datasetId);
   checkSameClasses(revision, dataset);
   const network = networkFromJson(revision.networkJson);
@@ -155,6 +161,7 @@ async function checkTrainable(context: Context, revision: RevisionRow, input: Tr
     throw badInput('Every layer of this revision is frozen. Unfreeze a layer or replace the head first.');
   }
   const [classes = []] = await classesOfDatasets(context.queries, [dataset.id]);
+  checkClassWeights(options, classes.length);
   if (classes.every(({ train }) => train === 0)) {
     throw badInput(
       `The data set ${dataset.name} has no pictures in its train split. Make one with a smaller validation and test share.`,

@@ -1,5 +1,5 @@
 import { Arena } from '../kernels/arena.js';
-import type { Engine } from '../kernels/engine.js';
+import type { DeviceTensor, Engine } from '../kernels/engine.js';
 import { EngineError } from '../kernels/errors.js';
 import { Optimizer, type OptimizerOptions } from '../kernels/ops/optimizer/optimizer.js';
 import type { Plan } from '../kernels/plan.js';
@@ -7,6 +7,7 @@ import type { PlanBuilder } from '../kernels/planBuilder.js';
 import { tuned } from '../kernels/tuner.js';
 import type { Network, Weights } from '../models/network.js';
 import { partCounts, partsOfBatch, slicePictures } from './batchParts.js';
+import { sumOfWeights } from './classWeights.js';
 import { DeviceWeights } from './deviceWeights.js';
 import { TrainingError } from './errors.js';
 import { weightOf } from './fold.js';
@@ -54,6 +55,8 @@ export class TrainableHead {
     private readonly partition: Partition,
     private readonly source: HeadSource,
     private readonly options: TrainingOptions,
+    /** Factor of each class in the training loss; null: 1. */
+    private readonly classWeights: Float32Array<ArrayBuffer> | null = null,
   ) {}
 
   /**
@@ -106,7 +109,12 @@ export class TrainableHead {
     const device = new DeviceWeights(engine, weights, (name, dtype) =>
       (dtype === 'f16' ? optimizer.halves : optimizer.values)?.get(name),
     );
-    return { engine, network, weights, partition, source, options, device, optimizer };
+    let classWeights: DeviceTensor | null = null;
+    if (this.classWeights) {
+      classWeights = engine.createTensor('class weights', [this.classWeights.length]);
+      engine.write(classWeights, this.classWeights);
+    }
+    return { engine, network, weights, partition, source, options, classWeights, device, optimizer };
   }
 
   private async attempt(
@@ -198,12 +206,14 @@ export class TrainableHead {
     this.steps++;
     const rate = Float32Array.of(learningRate);
     const count = labels.length;
+    const whole = sumOfWeights(labels, this.classWeights);
     let first = 0;
     const readings = partsOfBatch(count, largestPart).map((size) => {
-      const share = size / count;
+      const part = labels.subarray(first, first + size);
+      const share = sumOfWeights(part, this.classWeights) / whole;
       const finish = (training.get(size) as Plan).run({
         ...(size === count ? inputs : slicePictures(inputs, count, first, first + size)),
-        labels: labels.subarray(first, first + size),
+        labels: part,
         step: Uint32Array.of(this.options.seed, this.steps, first, 0),
         share: Float32Array.of(share),
         ...(update ? { isFirst: Uint32Array.of(first === 0 ? 1 : 0) } : { learningRate: rate }),
@@ -255,11 +265,12 @@ export class TrainableHead {
   }
 }
 
-function dispose({ device, optimizer }: HeadParts, arena: Arena, plans: readonly Plan[]): void {
+function dispose({ engine, classWeights, device, optimizer }: HeadParts, arena: Arena, plans: readonly Plan[]): void {
   for (const plan of plans) plan.dispose();
   arena.dispose();
   device.dispose();
   optimizer.dispose();
+  if (classWeights) engine.destroyTensor(classWeights);
 }
 
 const isTooLarge = (error: unknown): boolean =>

@@ -1,4 +1,4 @@
-import type { Engine } from '../kernels/engine.js';
+import type { DeviceTensor, Engine } from '../kernels/engine.js';
 import { softmaxCrossEntropy } from '../kernels/ops/losses/crossEntropy.js';
 import { flatten } from '../kernels/ops/flatten/flatten.js';
 import { multiplyScalars } from '../kernels/ops/multiplyScalars/multiplyScalars.js';
@@ -22,6 +22,8 @@ export interface HeadParts {
   /** Gives the head its inputs. */
   readonly source: HeadSource;
   readonly options: TrainingOptions;
+  /** Factor of each class in the training loss, [C]; null: 1. */
+  readonly classWeights: DeviceTensor | null;
   readonly device: DeviceWeights;
   readonly optimizer: Optimizer;
 }
@@ -64,14 +66,17 @@ function addLogits(b: PlanBuilder, parts: HeadParts, size: number, mode: 'train'
  * updated as well (input `learningRate`); else the gradients are added to those of the other parts (input `isFirst`).
  */
 export function buildTrainingPlan(parts: HeadParts, size: number, updates: boolean): PlanBuilder {
-  const { options, optimizer, device, partition } = parts;
+  const { options, optimizer, device, partition, classWeights } = parts;
   const b = begin(parts);
   const dense = { layout: 'dense' } as const;
   const step = b.input('step', [4], { dtype: 'u32', ...dense });
   const labels = b.input('labels', [size], { dtype: 'u32', ...dense });
   const share = b.input('share', [1], dense);
   const logits = addLogits(b, parts, size, 'train', step);
-  const { loss, correct } = softmaxCrossEntropy(b, logits, labels, { labelSmoothing: options.labelSmoothing });
+  const { loss, correct } = softmaxCrossEntropy(b, logits, labels, {
+    labelSmoothing: options.labelSmoothing,
+    classWeights: classWeights && b.persistent(classWeights),
+  });
   const scale = optimizer.lossScale;
   const gradients = b.backward(loss, scale ? multiplyScalars(b, share, b.persistent(scale)) : share);
   const found = new Map<string, Tensor>();

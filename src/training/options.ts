@@ -21,6 +21,9 @@ export const TRAINING_OPTION_RANGES = {
   maxSeconds: { min: 0.1, max: 30 * 24 * 3600 },
 } as const satisfies Partial<Record<keyof TrainingOptions, Range>>;
 
+/** What each weight of a class may be, ends included. */
+export const CLASS_WEIGHT_RANGE = { min: 1e-6, max: 1e6 } as const;
+
 /** Options whose null stands for «no limit». */
 const NULLABLE: ReadonlySet<string> = new Set(['gradientClipNorm', 'memoryLimitMiB', 'maxSeconds']);
 
@@ -42,6 +45,13 @@ export function checkTrainingOptions(options: TrainingOptions): void {
   if (!['float32', 'mixed'].includes(options.precision)) {
     problems.push(`precision is ${String(options.precision)}; allowed are float32, mixed`);
   }
+  const { classWeights, balanceClasses } = options;
+  const wrong = classWeights?.find((weight) => !(weight >= CLASS_WEIGHT_RANGE.min && weight <= CLASS_WEIGHT_RANGE.max));
+  if (wrong !== undefined) {
+    const { min, max } = CLASS_WEIGHT_RANGE;
+    problems.push(`classWeights has ${String(wrong)}; allowed are numbers from ${min} to ${max}`);
+  }
+  if (classWeights !== null && balanceClasses) problems.push('classWeights and balanceClasses exclude each other');
   if (options.nesterov && !(options.optimizer === 'sgd' && options.momentum > 0)) {
     problems.push('nesterov needs the optimizer sgd and a momentum above 0');
   }

@@ -1,5 +1,6 @@
 import type { Engine } from '../kernels/engine.js';
 import type { Network, Weights } from '../models/network.js';
+import { checkClassWeights, weightsOfClasses } from './classWeights.js';
 import { TrainingError } from './errors.js';
 import { type FeatureSource, openFeatureSource } from './features.js';
 import type { FeatureStore } from './featureStore.js';
@@ -63,7 +64,9 @@ export async function trainNetwork(request: TrainingRequest): Promise<TrainingRe
   });
   let head: TrainableHead | null = null;
   try {
-    head = new TrainableHead(engine, network, weights, partition, source, options);
+    const labels = request.train.map(({ label }) => label);
+    const classWeights = weightsOfClasses(options, labels, network.classes?.length ?? Math.max(...labels) + 1);
+    head = new TrainableHead(engine, network, weights, partition, source, options, classWeights);
     return await new Training(request, source, head).run();
   } finally {
     head?.dispose();
@@ -83,6 +86,7 @@ function checkRequest({ network, train, validation, options }: TrainingRequest):
     throw new TrainingError('NOTHING_TO_TRAIN', 'Every layer is frozen. Unfreeze a layer or replace the head first.');
   }
   const classes = network.classes?.length;
+  if (classes !== undefined) checkClassWeights(options, classes);
   const wrong = [...train, ...validation].find(
     ({ label }) => !Number.isInteger(label) || label < 0 || (classes !== undefined && label >= classes),
   );

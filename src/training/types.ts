@@ -15,6 +15,13 @@ export interface TrainingOptions {
   /** SGD and Adam: added to the gradient (L2). AdamW: decoupled (Loshchilov and Hutter 2019). */
   readonly weightDecay: number;
   readonly labelSmoothing: number;
+  /** Weighs each class's pictures in the loss so that all classes count alike: see `weightsOfClasses`. Not with `classWeights`. */
+  readonly balanceClasses: boolean;
+  /**
+   * Factor of each class in the training loss, in the order of the network's classes; the mean is over the sum of the weights.
+   * Null: 1. Validation and evaluation weigh nothing.
+   */
+  readonly classWeights: readonly number[] | null;
   /** Largest global L2 norm of the gradient; null does not clip. */
   readonly gradientClipNorm: number | null;
   readonly seed: number;
@@ -46,6 +53,8 @@ export const DEFAULT_TRAINING_OPTIONS: TrainingOptions = {
   nesterov: false,
   weightDecay: 0,
   labelSmoothing: 0,
+  balanceClasses: false,
+  classWeights: null,
   gradientClipNorm: null,
   seed: 1,
   precision: 'float32',

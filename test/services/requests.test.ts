@@ -35,6 +35,10 @@ describe('training, evaluating, predicting: what is asked', () => {
       hasCode('BAD_USER_INPUT', /epochs is 0.*learningRate is -1/),
     );
     await assert.rejects(train({ epoch: 3 }), hasCode('BAD_USER_INPUT', /epoch; known are epochs/));
+    await assert.rejects(
+      train({ classWeights: [1, 2] }),
+      hasCode('BAD_USER_INPUT', /classWeights has 2 weights; the network has 3 classes/),
+    );
     assert.equal((await services.runs({}, { first: 1 })).totalCount, 0, 'nothing was queued');
   });
 

@@ -1,11 +1,14 @@
-import { IsIn, IsOptional, Max, Min, ValidateNested } from 'class-validator';
+import { ArrayMaxSize, IsIn, IsOptional, Max, Min, ValidateNested } from 'class-validator';
 import { ArgsType, Field, Float, ID, InputType, Int } from 'type-graphql';
+import { CLASS_WEIGHT_RANGE } from '../../training/options.js';
 import type { OptimizerName, Precision } from '../../training/types.js';
 import { DEFAULT_TRAINING_OPTIONS } from '../../training/types.js';
 import { OptimizerEnum, PrecisionEnum } from '../enums.js';
 import { PageArgs } from '../pagination.js';
 
-const fallback = (key: keyof typeof DEFAULT_TRAINING_OPTIONS): string => `Default: ${DEFAULT_TRAINING_OPTIONS[key]}.`;
+type Defaults = typeof DEFAULT_TRAINING_OPTIONS;
+type PlainOption = { [K in keyof Defaults]: Defaults[K] extends string | number | boolean ? K : never }[keyof Defaults];
+const fallback = (key: PlainOption): string => `Default: ${DEFAULT_TRAINING_OPTIONS[key]}.`;
 
 @InputType({ description: 'Options of a run; what is left out takes its default.' })
 export class TrainingOptionsInput {
@@ -65,6 +68,23 @@ export class TrainingOptionsInput {
   @Min(0)
   @Max(0.9)
   labelSmoothing?: number;
+
+  @Field(() => Boolean, {
+    nullable: true,
+    description: `Weighs each class in the loss by pictures / (classes * the class's pictures), so that rare classes count as much as common ones. Not with classWeights. ${fallback('balanceClasses')}`,
+  })
+  @IsOptional()
+  balanceClasses?: boolean;
+
+  @Field(() => [Float], {
+    nullable: true,
+    description: `Weight of each class in the training loss, in the order of the revision's classes, ${CLASS_WEIGHT_RANGE.min} to ${CLASS_WEIGHT_RANGE.max}: a picture of a class with weight 2 counts twice. The loss is divided by the sum of its pictures' weights, so that only ratios matter. Validation and evaluation weigh nothing. Default: null, all alike.`,
+  })
+  @IsOptional()
+  @ArrayMaxSize(100_000)
+  @Min(CLASS_WEIGHT_RANGE.min, { each: true })
+  @Max(CLASS_WEIGHT_RANGE.max, { each: true })
+  classWeights?: number[] | null;
 
   @Field(() => Float, {
     nullable: true,

@@ -36,6 +36,15 @@ export class TrainingOptionsType {
   @Field(() => Float, { description: 'Probability that is spread over all classes in the target.' })
   labelSmoothing!: number;
 
+  @Field({ description: "Weighs the classes in the loss by the inverse of their pictures' number." })
+  balanceClasses!: boolean;
+
+  @Field(() => [Float], {
+    nullable: true,
+    description: "Weight of each class in the training loss, in the order of the revision's classes; null: all alike.",
+  })
+  classWeights!: number[] | null;
+
   @Field(() => Float, { nullable: true, description: 'Largest L2 norm of the whole gradient; null does not clip.' })
   gradientClipNorm!: number | null;
 
