@@ -48,15 +48,15 @@ function contractOf(key: string, rounds: Readonly<Record<string, number>>, built
 }
 
 describe('the tuner', () => {
+  let opened: Awaited<ReturnType<typeof openFamilies>>;
   let families: FamilyEngine[];
   let engine: Engine;
-  let close: () => void;
   before(async () => {
-    const opened = await openFamilies();
-    ({ families, close } = opened);
+    opened = await openFamilies();
+    families = opened.families;
     engine = (families.at(-1) as FamilyEngine).engine;
   });
-  after(() => close());
+  after(() => opened.close());
 
   const tune = (contracts: readonly Contract[], budgetMs = 60_000) => new Tuner(engine, { budgetMs }).tune(contracts);
 
