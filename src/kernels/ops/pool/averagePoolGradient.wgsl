@@ -1,8 +1,4 @@
-// One invocation per input pixel: the gradients of all windows that cover it, each over the number of pixels that it averaged.
-struct Parameters {
-  count: u32, columns: u32, outputStride: u32, inputStride: u32, height: i32, width: i32, kernelHeight: i32, kernelWidth: i32,
-  pixelHeight: i32, pixelWidth: i32, strideY: i32, strideX: i32, top: i32, left: i32, bottom: i32, right: i32, countPadding: u32,
-}
+// One invocation per input pixel: the gradients of all windows with a tap on it, each over the number of pixels that it averaged.
 @group(0) @binding(0) var<storage, read> dy: array<T0>;
 @group(0) @binding(1) var<storage, read_write> dx: array<T1>;
 @group(0) @binding(2) var<uniform> p: Parameters;
@@ -19,24 +15,20 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let image = line / p.height;
   let inY = line - image * p.height;
   let inX = column - line * p.width;
-  // Window o covers the pixel where o stride - padding <= pixel < o stride - padding + kernel.
-  let firstY = max(inY + p.top - p.kernelHeight + p.strideY, 0) / p.strideY;
-  let firstX = max(inX + p.left - p.kernelWidth + p.strideX, 0) / p.strideX;
-  let lastY = min((inY + p.top) / p.strideY, p.pixelHeight - 1);
-  let lastX = min((inX + p.left) / p.strideX, p.pixelWidth - 1);
+  let ys = windowsOver(inY, p.top, p.kernelHeight, p.dilationY, p.strideY, p.pixelHeight);
+  let xs = windowsOver(inX, p.left, p.kernelWidth, p.dilationX, p.strideX, p.pixelWidth);
   let plane = row * p.outputStride + u32(image * p.pixelHeight * p.pixelWidth);
   var sum = 0.0;
-  for (var outY = firstY; outY <= lastY; outY++) {
+  for (var outY = ys.x; outY <= ys.y; outY++) {
     let startY = outY * p.strideY - p.top;
-    let endY = min(startY + p.kernelHeight, p.height);
-    let framedHeight = min(startY + p.kernelHeight, p.height + p.bottom) - startY;
-    for (var outX = firstX; outX <= lastX; outX++) {
-      let source = plane + u32(outY * p.pixelWidth + outX);
+    if ((inY - startY) % p.dilationY != 0) {
+      continue;
+    }
+    for (var outX = xs.x; outX <= xs.y; outX++) {
       let startX = outX * p.strideX - p.left;
-      let endX = min(startX + p.kernelWidth, p.width);
-      let inside = (endY - max(startY, 0)) * (endX - max(startX, 0));
-      let framed = framedHeight * (min(startX + p.kernelWidth, p.width + p.right) - startX);
-      sum += f32(dy[source]) / f32(select(inside, framed, p.countPadding != 0u));
+      if ((inX - startX) % p.dilationX == 0) {
+        sum += f32(dy[plane + u32(outY * p.pixelWidth + outX)]) / divisor(startY, startX);
+      }
     }
   }
   dx[row * p.inputStride + u32(column)] = T1(sum);

@@ -1,9 +1,5 @@
 // One invocation per output pixel: the largest input pixel of its window, the first in reading order among equals, and where in
 // its plane that lies. Padding is never the largest.
-struct Parameters {
-  count: u32, columns: u32, outputStride: u32, inputStride: u32, height: i32, width: i32, kernelHeight: i32, kernelWidth: i32,
-  pixelHeight: i32, pixelWidth: i32, strideY: i32, strideX: i32, top: i32, left: i32, bottom: i32, right: i32,
-}
 @group(0) @binding(0) var<storage, read> x: array<T0>;
 @group(0) @binding(1) var<storage, read_write> y: array<T1>;
 @group(0) @binding(2) var<storage, read_write> chosen: array<u32>;
@@ -21,15 +17,15 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let image = line / p.pixelHeight;
   let startY = (line - image * p.pixelHeight) * p.strideY - p.top;
   let startX = (column - line * p.pixelWidth) * p.strideX - p.left;
-  let firstY = max(startY, 0);
-  let firstX = max(startX, 0);
-  let endY = min(startY + p.kernelHeight, p.height);
-  let endX = min(startX + p.kernelWidth, p.width);
+  let firstY = startY + firstTap(startY, p.dilationY) * p.dilationY;
+  let firstX = startX + firstTap(startX, p.dilationX) * p.dilationX;
+  let endY = min(startY + p.kernelHeight * p.dilationY, p.height);
+  let endX = min(startX + p.kernelWidth * p.dilationX, p.width);
   let plane = row * p.inputStride + u32(image * p.height * p.width);
   var at = u32(firstY * p.width + firstX);
   var largest = f32(x[plane + at]);
-  for (var inY = firstY; inY < endY; inY++) {
-    for (var inX = firstX; inX < endX; inX++) {
+  for (var inY = firstY; inY < endY; inY += p.dilationY) {
+    for (var inX = firstX; inX < endX; inX += p.dilationX) {
       let pixel = u32(inY * p.width + inX);
       let value = f32(x[plane + pixel]);
       if (value > largest) {

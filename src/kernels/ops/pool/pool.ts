@@ -2,32 +2,35 @@ import { linearGrid, read, write } from '../../dispatch.js';
 import { EngineError } from '../../errors.js';
 import { type PlanBuilder } from '../../planBuilder.js';
 import { rowLayout, type Tensor } from '../../tensor.js';
-import { type Pair, pooledLength, type WindowPadding } from '../window.js';
+import { everyWindowSeesPixels, type Pair, pooledLength, type WindowPadding } from '../window.js';
 import averageSource from './averagePool.wgsl.js';
 import averageGradientSource from './averagePoolGradient.wgsl.js';
 import maxSource from './maxPool.wgsl.js';
 import maxGradientSource from './maxPoolGradient.wgsl.js';
+import windowsSource from './poolWindows.wgsl.js';
 
 export interface PoolAttributes {
   readonly kernel: Pair;
   readonly stride: Pair;
-  /** Smaller than the kernel on every side. */
+  /** So small that every window sees a pixel. */
   readonly padding: WindowPadding;
-  /** Whether a last window that is not whole counts (PyTorch's rule). */
+  /** Whether a last window that is not whole counts (the rule of PyTorch and ONNX). */
   readonly ceilMode: boolean;
+  /** Distance of a window's pixels; 1 without. */
+  readonly dilation?: Pair;
 }
 
 /**
  * Largest pixel of each window: [N, C, H, W] -> [N, C, H', W']. The gradient goes to the first largest pixel in reading order.
- * Throws `INVALID_SHAPE` where no window fits.
+ * Throws `INVALID_SHAPE` where no window fits or one sees padding only.
  */
 export function maxPool(b: PlanBuilder, x: Tensor, attributes: PoolAttributes): Tensor {
   const y = outputOf(b, x, attributes, 'max pool');
   const chosen = b.temporary(`chosen ${x.label}`, y.shape, { dtype: 'u32' });
-  const shared = windowUniforms(x, y, attributes);
+  const shared = [...windowUniforms(x, y, attributes), 0];
   b.dispatch({
     label: y.label,
-    program: { label: 'max pool', code: maxSource },
+    program: { label: 'max pool', code: `${windowsSource}\n${maxSource}` },
     bindings: [read(x), write(y), write(chosen)],
     uniforms: [...sizes(y), ...shared],
     workgroups: gridOver(y),
@@ -36,7 +39,7 @@ export function maxPool(b: PlanBuilder, x: Tensor, attributes: PoolAttributes): 
     const dx = b.temporary(`d ${x.label}`, x.shape);
     b.dispatch({
       label: `d ${y.label}`,
-      program: { label: 'max pool gradient', code: maxGradientSource },
+      program: { label: 'max pool gradient', code: `${windowsSource}\n${maxGradientSource}` },
       bindings: [read(dy), read(chosen), write(dx)],
       uniforms: [...sizes(x), ...shared],
       workgroups: gridOver(x),
@@ -46,8 +49,8 @@ export function maxPool(b: PlanBuilder, x: Tensor, attributes: PoolAttributes): 
 }
 
 /**
- * Mean of each window: [N, C, H, W] -> [N, C, H', W']. `countIncludePad` counts the padding in the divisor.
- * Throws `INVALID_SHAPE` where no window fits.
+ * Mean of each window: [N, C, H, W] -> [N, C, H', W']. `countIncludePad` counts the padding in the divisor, but
+ * not what a last window in ceil mode covers past it. Throws `INVALID_SHAPE` where no window fits or one sees padding only.
  */
 export function averagePool(
   b: PlanBuilder,
@@ -58,7 +61,7 @@ export function averagePool(
   const shared = [...windowUniforms(x, y, attributes), attributes.countIncludePad ? 1 : 0];
   b.dispatch({
     label: y.label,
-    program: { label: 'average pool', code: averageSource },
+    program: { label: 'average pool', code: `${windowsSource}\n${averageSource}` },
     bindings: [read(x), write(y)],
     uniforms: [...sizes(y), ...shared],
     workgroups: gridOver(y),
@@ -67,7 +70,7 @@ export function averagePool(
     const dx = b.temporary(`d ${x.label}`, x.shape);
     b.dispatch({
       label: `d ${y.label}`,
-      program: { label: 'average pool gradient', code: averageGradientSource },
+      program: { label: 'average pool gradient', code: `${windowsSource}\n${averageGradientSource}` },
       bindings: [read(dy), write(dx)],
       uniforms: [...sizes(x), ...shared],
       workgroups: gridOver(x),
@@ -78,15 +81,18 @@ export function averagePool(
 
 function outputOf(b: PlanBuilder, x: Tensor, attributes: PoolAttributes, label: string): Tensor {
   const [n, c, h, w] = x.shape as [number, number, number, number];
-  const { kernel, stride, padding, ceilMode } = attributes;
-  const height = pooledLength(h, kernel[0], stride[0], padding.top, padding.bottom, ceilMode);
-  const width = pooledLength(w, kernel[1], stride[1], padding.left, padding.right, ceilMode);
-  const paddingFits =
-    Math.max(padding.top, padding.bottom) < kernel[0] && Math.max(padding.left, padding.right) < kernel[1];
-  if (x.shape.length !== 4 || !(height >= 1 && width >= 1) || !paddingFits) {
+  const { kernel, stride, padding, ceilMode, dilation = [1, 1] } = attributes;
+  const along = (size: number, axis: 0 | 1, before: number, after: number): number | null => {
+    const length = pooledLength(size, kernel[axis], stride[axis], before, after, ceilMode, dilation[axis]);
+    if (!(length >= 1)) return null;
+    return everyWindowSeesPixels(length, size, kernel[axis], stride[axis], before, dilation[axis]) ? length : null;
+  };
+  const height = along(h, 0, padding.top, padding.bottom);
+  const width = along(w, 1, padding.left, padding.right);
+  if (x.shape.length !== 4 || height === null || width === null) {
     throw new EngineError(
       'INVALID_SHAPE',
-      `A ${label} takes [N, C, H, W] of at least its window ${kernel.join(' x ')}, with padding smaller than the window; got ${x.label} [${x.shape.join(', ')}], padding ${Object.values(padding).join(', ')}.`,
+      `A ${label} takes [N, C, H, W] of at least its window, and so little padding that every window sees a pixel; got ${x.label} [${x.shape.join(', ')}], a window ${kernel.join(' x ')}, dilation ${dilation.join(', ')}, padding ${Object.values(padding).join(', ')}.`,
     );
   }
   return b.temporary(`${label} ${x.label}`, [n, c, height, width]);
@@ -103,9 +109,13 @@ function gridOver(tensor: Tensor) {
   return linearGrid(rows * columns);
 }
 
-function windowUniforms(x: Tensor, y: Tensor, { kernel, stride, padding }: PoolAttributes): number[] {
+function windowUniforms(
+  x: Tensor,
+  y: Tensor,
+  { kernel, stride, padding, dilation = [1, 1] }: PoolAttributes,
+): number[] {
   const spatial = (tensor: Tensor) => tensor.shape.slice(2);
   const { top, left, bottom, right } = padding;
   const strides = [rowLayout(y.shape).stride, rowLayout(x.shape).stride];
-  return [...strides, ...spatial(x), ...kernel, ...spatial(y), ...stride, top, left, bottom, right];
+  return [...strides, ...spatial(x), ...kernel, ...spatial(y), ...stride, top, left, bottom, right, ...dilation];
 }

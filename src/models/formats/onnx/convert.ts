@@ -1,7 +1,7 @@
 import { NO_PADDING } from '../../graph.js';
 import type { Padding } from '../../network.js';
 import type { ImportBuilder } from '../importBuilder.js';
-import { samePadding } from '../padding.js';
+import { samePadding } from '../../../kernels/ops/window.js';
 import { base, type Converter, positive, product, show, value } from './converter.js';
 import type { Operation, Value } from './node.js';
 import { flatten, reshape, shapeOf, squeeze } from './reshape.js';

@@ -1,7 +1,7 @@
 import { NO_PADDING } from '../../graph.js';
 import type { Padding } from '../../network.js';
 import type { ImportBuilder, ImportOptions } from '../importBuilder.js';
-import { samePadding } from '../padding.js';
+import { samePadding } from '../../../kernels/ops/window.js';
 import type { Attributes } from './attributes.js';
 import { fail } from './json.js';
 import type { KerasLayer } from './topology.js';
