@@ -1,30 +1,24 @@
 import { type Engine, GPU_BUFFER_USAGE } from './engine.js';
-import type { Slot } from './placement.js';
+
+export const ARENA_USAGE = GPU_BUFFER_USAGE.STORAGE | GPU_BUFFER_USAGE.COPY_DST | GPU_BUFFER_USAGE.COPY_SRC;
 
 /**
  * Buffers for the temporaries of several plans. Plans run one after the other, so what one has computed may be overwritten by
- * the next: together they take what the largest of them takes. Compile the largest first; a buffer never grows.
+ * the next: together they take hardly more than the largest of them. Compile the largest first; a buffer never grows.
  */
 export class Arena {
   private readonly buffers: GPUBuffer[] = [];
 
   constructor(private readonly engine: Engine) {}
 
-  /** A buffer for each slot, each at least as large as its slot and no two the same. */
-  take(slots: readonly Slot[]): GPUBuffer[] {
-    const free = new Set(this.buffers);
-    const taken: GPUBuffer[] = [];
-    for (const { bytes } of slots) {
-      let best: GPUBuffer | null = null;
-      for (const buffer of free) if (buffer.size >= bytes && (!best || buffer.size < best.size)) best = buffer;
-      if (best) free.delete(best);
-      else {
-        best = this.engine.createBuffer('arena', bytes, ARENA_USAGE);
-        this.buffers.push(best);
-      }
-      taken.push(best);
+  /** A buffer for each of a plan's slots, at least as large as the slot and no two the same. */
+  take(slots: readonly number[]): GPUBuffer[] {
+    const sizes = this.buffers.map((buffer) => buffer.size);
+    const places = fit(sizes, slots);
+    for (const size of sizes.slice(this.buffers.length)) {
+      this.buffers.push(this.engine.createBuffer('arena', size, ARENA_USAGE));
     }
-    return taken;
+    return places.map((place) => this.buffers[place] as GPUBuffer);
   }
 
   /** Only after the plans in it are disposed of. */
@@ -34,4 +28,24 @@ export class Arena {
   }
 }
 
-export const ARENA_USAGE = GPU_BUFFER_USAGE.STORAGE | GPU_BUFFER_USAGE.COPY_DST | GPU_BUFFER_USAGE.COPY_SRC;
+/** Bytes of an arena for plans with these slots, compiled in this order. */
+export function arenaBytes(plans: Iterable<readonly number[]>): number {
+  const sizes: number[] = [];
+  for (const slots of plans) fit(sizes, slots);
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+/** Which buffer each slot gets, the smallest free one that holds it; `sizes` grows by those that are missing. */
+function fit(sizes: number[], slots: readonly number[]): number[] {
+  const free = new Set(sizes.keys());
+  return slots.map((bytes) => {
+    let best: number | null = null;
+    for (const index of free) {
+      const size = sizes[index] as number;
+      if (size >= bytes && (best === null || size < (sizes[best] as number))) best = index;
+    }
+    if (best === null) return sizes.push(bytes) - 1;
+    free.delete(best);
+    return best;
+  });
+}

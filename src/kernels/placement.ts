@@ -84,6 +84,8 @@ export interface PlanMemory {
   readonly inputs: number;
   /** Values that live within a run, sharing buffers. */
   readonly temporaries: number;
+  /** Each of these buffers. */
+  readonly slots: readonly number[];
   readonly uniforms: number;
   /** Staging for one reading of the outputs; each further one that is under way takes as much again. */
   readonly readback: number;
@@ -103,13 +105,14 @@ export function planMemory(
   const sum = (sizes: Iterable<number>) => [...sizes].reduce((total, size) => total + size, 0);
   const given = new Set([...inputs.values()].map(({ id }) => id));
   const slots = shareBuffers(dispatches, outputs, (id) => given.has(id) || isPlaced(id));
+  const sizes = slots.map(({ bytes }) => bytes);
   const parts = {
     inputs: sum([...inputs.values()].map(bytesOf)),
-    temporaries: sum(slots.map(({ bytes }) => bytes)),
+    temporaries: sum(sizes),
     uniforms: layOutUniforms(engine, dispatches).bytes,
     readback: sum([...outputs.values()].map(bytesOf)),
   };
-  return { ...parts, total: sum(Object.values(parts)) };
+  return { ...parts, slots: sizes, total: sum(Object.values(parts)) };
 }
 
 function layOutUniforms(engine: Engine, dispatches: readonly Dispatch[]) {

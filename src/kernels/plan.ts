@@ -60,7 +60,7 @@ export class Plan {
           places.set(tensor.id, { buffer, offset: 0 });
         }
         const slots = shareBuffers(dispatches, outputs, (id) => places.has(id));
-        const buffers = (shared ?? ownArena).take(slots);
+        const buffers = (shared ?? ownArena).take(slots.map(({ bytes }) => bytes));
         slots.forEach(({ tensors }, index) => {
           for (const tensor of tensors) places.set(tensor.id, { buffer: buffers[index] as GPUBuffer, offset: 0 });
         });

@@ -1,4 +1,4 @@
-import { Arena } from '../kernels/arena.js';
+import { Arena, arenaBytes } from '../kernels/arena.js';
 import type { DeviceTensor, Engine } from '../kernels/engine.js';
 import { EngineError } from '../kernels/errors.js';
 import { Optimizer, type OptimizerOptions } from '../kernels/ops/optimizer/optimizer.js';
@@ -117,6 +117,19 @@ export class TrainableHead {
     return { engine, network, weights, partition, source, options, classWeights, device, optimizer };
   }
 
+  /**
+   * Bytes of GPU memory that the run would take with these batches computed whole, everything on the device included. Nothing
+   * is compiled.
+   */
+  estimateBytes(batchSizes: readonly number[], evaluates: boolean): number {
+    const parts = this.createParts(false);
+    try {
+      return this.bytesOf(buildPlans(parts, batchSizes, Math.max(...batchSizes), false, evaluates));
+    } finally {
+      dispose(parts, null, []);
+    }
+  }
+
   private async attempt(
     batchSizes: readonly number[],
     largestPart: number,
@@ -128,15 +141,8 @@ export class TrainableHead {
     const arena = new Arena(engine);
     const plans: Plan[] = [];
     try {
-      const sizes = [...new Set(batchSizes.flatMap((size) => partsOfBatch(size, largestPart)))].sort((a, b) => b - a);
-      const evaluationBatch = Math.min(MAX_EVALUATION_BATCH, largestPart);
-      const { builders, evaluation, update } = await tuned(engine, () => ({
-        builders: sizes.map((size) => ({ size, builder: buildTrainingPlan(parts, size, !accumulates) })),
-        evaluation: evaluates ? buildEvaluationPlan(parts, evaluationBatch) : null,
-        update: accumulates ? buildUpdatePlan(parts) : null,
-      }));
-      const all = [...builders.map(({ builder }) => builder), ...[evaluation, update].filter((plan) => plan !== null)];
-      this.checkMemory(all, largestPart);
+      const builders = await tuned(engine, () => buildPlans(parts, batchSizes, largestPart, accumulates, evaluates));
+      this.checkMemory(builders, largestPart);
       const compile = async (builder: PlanBuilder): Promise<Plan> => {
         const plan = await builder.compile({ arena });
         plans.push(plan);
@@ -144,10 +150,10 @@ export class TrainableHead {
       };
       // One after the other, the largest first: so the arena needs no more than that one.
       const training = new Map<number, Plan>();
-      for (const { size, builder } of builders) training.set(size, await compile(builder));
-      const evaluationPlan = evaluation && (await compile(evaluation));
-      const updatePlan = update && (await compile(update));
-      return { parts, arena, training, update: updatePlan, evaluation: evaluationPlan, largestPart, evaluationBatch };
+      for (const [size, builder] of builders.training) training.set(size, await compile(builder));
+      const evaluation = builders.evaluation && (await compile(builders.evaluation));
+      const update = builders.update && (await compile(builders.update));
+      return { parts, arena, training, update, evaluation, largestPart, evaluationBatch: builders.evaluationBatch };
     } catch (error) {
       dispose(parts, arena, plans);
       throw error;
@@ -155,16 +161,21 @@ export class TrainableHead {
   }
 
   /** Plans run in turns, so their temporaries share an arena; everything else adds up. */
-  private checkMemory(builders: readonly PlanBuilder[], largestPart: number): void {
+  private bytesOf({ training, evaluation, update }: PlanBuilders): number {
+    // In the order in which they are compiled.
+    const builders = [...training.values(), ...[evaluation, update].filter((builder) => builder !== null)];
+    const memories = builders.map((builder) => builder.memory());
+    const arena = arenaBytes(memories.map(({ slots }) => slots));
+    return memories.reduce(
+      (sum, { inputs, uniforms, readback }) => sum + inputs + uniforms + READINGS * readback,
+      this.engine.memory.bytes + arena,
+    );
+  }
+
+  private checkMemory(builders: PlanBuilders, largestPart: number): void {
     const limit = this.options.memoryLimitMiB;
     if (limit === null) return;
-    const memories = builders.map((builder) => builder.memory());
-    const arena = Math.max(...memories.map(({ temporaries }) => temporaries));
-    const rest = memories.reduce(
-      (sum, { inputs, uniforms, readback }) => sum + inputs + uniforms + READINGS * readback,
-      0,
-    );
-    const bytes = this.engine.memory.bytes + arena + rest;
+    const bytes = this.bytesOf(builders);
     if (bytes <= limit * 2 ** 20) return;
     const needed = Math.ceil(bytes / 2 ** 20);
     throw new TrainingError(
@@ -265,9 +276,37 @@ export class TrainableHead {
   }
 }
 
-function dispose({ engine, classWeights, device, optimizer }: HeadParts, arena: Arena, plans: readonly Plan[]): void {
+interface PlanBuilders {
+  readonly training: ReadonlyMap<number, PlanBuilder>;
+  readonly update: PlanBuilder | null;
+  readonly evaluation: PlanBuilder | null;
+  readonly evaluationBatch: number;
+}
+
+function buildPlans(
+  parts: HeadParts,
+  batchSizes: readonly number[],
+  largestPart: number,
+  accumulates: boolean,
+  evaluates: boolean,
+): PlanBuilders {
+  const sizes = [...new Set(batchSizes.flatMap((size) => partsOfBatch(size, largestPart)))].sort((a, b) => b - a);
+  const evaluationBatch = Math.min(MAX_EVALUATION_BATCH, largestPart);
+  return {
+    training: new Map(sizes.map((size) => [size, buildTrainingPlan(parts, size, !accumulates)])),
+    update: accumulates ? buildUpdatePlan(parts) : null,
+    evaluation: evaluates ? buildEvaluationPlan(parts, evaluationBatch) : null,
+    evaluationBatch,
+  };
+}
+
+function dispose(
+  { engine, classWeights, device, optimizer }: HeadParts,
+  arena: Arena | null,
+  plans: readonly Plan[],
+): void {
   for (const plan of plans) plan.dispose();
-  arena.dispose();
+  arena?.dispose();
   device.dispose();
   optimizer.dispose();
   if (classWeights) engine.destroyTensor(classWeights);
