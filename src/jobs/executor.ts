@@ -7,6 +7,7 @@ import { openEngine, releaseGpu } from '../runtime/gpu.js';
 import { attachTuner } from '../runtime/tuning.js';
 import { BlobStore } from '../store/blobs.js';
 import { FeatureFiles } from '../store/featureFiles.js';
+import { wholePicture } from '../training/augmentation/wholePicture.js';
 import { evaluatePlan } from '../training/evaluate.js';
 import type { FeatureStore } from '../training/featureStore.js';
 import { inferenceBatchSize } from '../training/inference.js';
@@ -83,6 +84,7 @@ class GpuExecutor implements Executor {
       train: job.train,
       validation: job.validation,
       pictures: this.pictures(network.preprocessing),
+      wholePictures: this.pictures(wholePicture(network.preprocessing)),
       featureStore: this.featureStore ?? undefined,
       options: job.options,
       signal: context.signal,

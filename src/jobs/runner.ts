@@ -4,7 +4,7 @@ import { samplesOf } from '../store/datasets.js';
 import { insertRevision, wholeRevisionsById } from '../store/networks.js';
 import { appendEvent, type RunChange, runsById } from '../store/runs.js';
 import type { RevisionRow, RunRow, RunState } from '../store/schema.js';
-import type { ProgressEvent, TrainingOptions } from '../training/types.js';
+import { DEFAULT_TRAINING_OPTIONS, type ProgressEvent, type TrainingOptions } from '../training/types.js';
 import { Bell, type RunEvents } from './events.js';
 import { JobError, TRANSIENT_FAILURES, type TrainJob, type TrainOutcome } from './protocol.js';
 import {
@@ -160,7 +160,8 @@ export class RunQueue {
       model: { networkJson: revision.networkJson, weightsHash: revision.weightsHash },
       train: await samplesOf(queries, run.datasetId, 'train'),
       validation: await samplesOf(queries, run.datasetId, 'validation'),
-      options: JSON.parse(run.options) as TrainingOptions,
+      // Queued before an option was there: it does what it did then.
+      options: { ...DEFAULT_TRAINING_OPTIONS, ...(JSON.parse(run.options) as Partial<TrainingOptions>) },
     };
     return { run, revision, job };
   }

@@ -3,6 +3,7 @@ import { networkFromJson } from '../models/networkJson.js';
 import { classesOfDatasets } from '../store/datasets.js';
 import { appendEvent, eventsAfter, eventsOfRuns, insertRun, pageRuns, runsById } from '../store/runs.js';
 import type { RevisionRow, RunEventRow, RunRow } from '../store/schema.js';
+import { completePolicy } from '../training/augmentation/policy.js';
 import { checkClassWeights } from '../training/classWeights.js';
 import { checkTrainingOptions } from '../training/options.js';
 import { trainedWeights } from '../training/partition.js';
@@ -143,7 +144,8 @@ function fillOptions(given: Partial<TrainingOptions> = {}): TrainingOptions {
   const unknown = defined.filter(([key]) => !known.includes(key)).map(([key]) => key);
   if (unknown.length > 0)
     throw badInput(`Unknown training options: ${unknown.join(', ')}; known are ${known.join(', ')}.`);
-  const options: TrainingOptions = { ...DEFAULT_TRAINING_OPTIONS, ...Object.fromEntries(defined) };
+  const filled: TrainingOptions = { ...DEFAULT_TRAINING_OPTIONS, ...Object.fromEntries(defined) };
+  const options = { ...filled, augmentation: filled.augmentation && completePolicy(filled.augmentation) };
   checkTrainingOptions(options);
   return options;
 }

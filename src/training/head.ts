@@ -14,6 +14,7 @@ import { weightOf } from './fold.js';
 import { buildEvaluationPlan, buildTrainingPlan, buildUpdatePlan, type HeadParts, trainedNames } from './headPlans.js';
 import type { HeadInputs, HeadSource } from './headInputs.js';
 import type { Partition } from './partition.js';
+import type { StepInputs } from './trainingInputs.js';
 import type { CompiledRun, TrainingOptions } from './types.js';
 
 /** Labels of a batch's padding: such a picture counts neither in the loss nor in the accuracy. */
@@ -57,6 +58,10 @@ export class TrainableHead {
     private readonly options: TrainingOptions,
     /** Factor of each class in the training loss; null: 1. */
     private readonly classWeights: Float32Array<ArrayBuffer> | null = null,
+    private readonly training: StepInputs = {
+      mixesTargets: false,
+      addInputs: (b, size) => source.addInputs(b, size),
+    },
   ) {}
 
   /**
@@ -98,7 +103,7 @@ export class TrainableHead {
   }
 
   private createParts(accumulates: boolean): HeadParts {
-    const { engine, network, weights, partition, source, options } = this;
+    const { engine, network, weights, partition, source, training, options } = this;
     const parameters = trainedNames(partition).parameters.map(({ name, factor }) => ({
       name,
       shape: weightOf(weights, name).shape,
@@ -114,7 +119,7 @@ export class TrainableHead {
       classWeights = engine.createTensor('class weights', [this.classWeights.length]);
       engine.write(classWeights, this.classWeights);
     }
-    return { engine, network, weights, partition, source, options, classWeights, device, optimizer };
+    return { engine, network, weights, partition, source, training, options, classWeights, device, optimizer };
   }
 
   /**
@@ -191,7 +196,7 @@ export class TrainableHead {
     const rate = Float32Array.of(0);
     for (const [size, plan] of training) {
       const labels = new Uint32Array(size).fill(IGNORED_LABEL);
-      await plan.run({ labels, ...(update ? {} : { learningRate: rate }) })();
+      await plan.run({ ...this.targets(labels), ...(update ? {} : { learningRate: rate }) })();
     }
     await update?.run({ learningRate: rate })();
     await evaluation?.run()();
@@ -211,20 +216,32 @@ export class TrainableHead {
     return this.ready.evaluationBatch;
   }
 
+  /** Labels, where the training plans read them: mixed pictures bring targets of their own along. */
+  private targets(labels: Uint32Array): Record<string, Uint32Array> {
+    return this.training.mixesTargets ? {} : { labels };
+  }
+
+  /** Sizes of the parts in which a batch is computed. */
+  partSizes(batchSize: number): number[] {
+    return partsOfBatch(batchSize, this.ready.largestPart);
+  }
+
   /** Submits one training step. The returned function waits for its loss and its number of right answers. */
   trainStep(inputs: HeadInputs, labels: Uint32Array, learningRate: number): () => Promise<BatchResult> {
     const { training, update, largestPart } = this.ready;
     this.steps++;
     const rate = Float32Array.of(learningRate);
     const count = labels.length;
-    const whole = sumOfWeights(labels, this.classWeights);
+    // With mixed targets the mean is over the pictures, whatever their classes weigh.
+    const weights = this.training.mixesTargets ? null : this.classWeights;
+    const whole = sumOfWeights(labels, weights);
     let first = 0;
     const readings = partsOfBatch(count, largestPart).map((size) => {
       const part = labels.subarray(first, first + size);
-      const share = sumOfWeights(part, this.classWeights) / whole;
+      const share = sumOfWeights(part, weights) / whole;
       const finish = (training.get(size) as Plan).run({
         ...(size === count ? inputs : slicePictures(inputs, count, first, first + size)),
-        labels: part,
+        ...this.targets(part),
         step: Uint32Array.of(this.options.seed, this.steps, first, 0),
         share: Float32Array.of(share),
         ...(update ? { isFirst: Uint32Array.of(first === 0 ? 1 : 0) } : { learningRate: rate }),

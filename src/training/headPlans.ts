@@ -11,6 +11,7 @@ import { buildForward } from './forward.js';
 import type { HeadSource } from './headInputs.js';
 import { logitsLayer } from './inference.js';
 import { type Partition, trainedWeights } from './partition.js';
+import type { StepInputs } from './trainingInputs.js';
 import { activationType, type TrainingOptions } from './types.js';
 
 /** What the plans of a head are built from. */
@@ -21,6 +22,8 @@ export interface HeadParts {
   readonly partition: Partition;
   /** Gives the head its inputs. */
   readonly source: HeadSource;
+  /** Gives them to it in training. */
+  readonly training: StepInputs;
   readonly options: TrainingOptions;
   /** Factor of each class in the training loss, [C]; null: 1. */
   readonly classWeights: DeviceTensor | null;
@@ -46,11 +49,11 @@ function begin({ engine, options, optimizer }: HeadParts): PlanBuilder {
 }
 
 function addLogits(b: PlanBuilder, parts: HeadParts, size: number, mode: 'train' | 'eval', step?: Tensor): Tensor {
-  const { network, weights, device, partition, source, options } = parts;
+  const { network, weights, device, partition, source, training, options } = parts;
   const name = logitsLayer(network);
   const logits = buildForward(b, network, weights, device, {
     layers: partition.head,
-    values: source.addInputs(b, size),
+    values: (mode === 'train' ? training : source).addInputs(b, size),
     keep: new Set([name]),
     mode,
     step,
@@ -61,19 +64,22 @@ function addLogits(b: PlanBuilder, parts: HeadParts, size: number, mode: 'train'
 }
 
 /**
- * Forward and backward pass of `size` pictures, a whole batch or one part of it. Inputs: what the head reads, `labels`, `step`
+ * Forward and backward pass of `size` pictures, a whole batch or one part of it. Inputs: what the head reads, `labels` (`targets`
+ * [N, classes] where the pictures are mixed), `step`
  * [seed, step, first picture of the part, 0], `share` (the part's share of the batch's loss). With `updates` the parameters are
  * updated as well (input `learningRate`); else the gradients are added to those of the other parts (input `isFirst`).
  */
 export function buildTrainingPlan(parts: HeadParts, size: number, updates: boolean): PlanBuilder {
-  const { options, optimizer, device, partition, classWeights } = parts;
+  const { options, optimizer, device, partition, training, classWeights } = parts;
   const b = begin(parts);
   const dense = { layout: 'dense' } as const;
   const step = b.input('step', [4], { dtype: 'u32', ...dense });
-  const labels = b.input('labels', [size], { dtype: 'u32', ...dense });
   const share = b.input('share', [1], dense);
   const logits = addLogits(b, parts, size, 'train', step);
-  const { loss, correct } = softmaxCrossEntropy(b, logits, labels, {
+  const targets = training.mixesTargets
+    ? b.input('targets', logits.shape)
+    : b.input('labels', [size], { dtype: 'u32', ...dense });
+  const { loss, correct } = softmaxCrossEntropy(b, logits, targets, {
     labelSmoothing: options.labelSmoothing,
     classWeights: classWeights && b.persistent(classWeights),
   });

@@ -1,3 +1,4 @@
+import { augmentationProblems } from './augmentation/policy.js';
 import { TrainingError } from './errors.js';
 import type { TrainingOptions } from './types.js';
 
@@ -52,6 +53,7 @@ export function checkTrainingOptions(options: TrainingOptions): void {
     problems.push(`classWeights has ${String(wrong)}; allowed are numbers from ${min} to ${max}`);
   }
   if (classWeights !== null && balanceClasses) problems.push('classWeights and balanceClasses exclude each other');
+  if (options.augmentation !== null) problems.push(...augmentationProblems(options.augmentation));
   if (options.nesterov && !(options.optimizer === 'sgd' && options.momentum > 0)) {
     problems.push('nesterov needs the optimizer sgd and a momentum above 0');
   }

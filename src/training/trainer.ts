@@ -1,14 +1,16 @@
 import type { Engine } from '../kernels/engine.js';
 import type { Network, Weights } from '../models/network.js';
+import { AugmentedPictures } from './augmentation/augmentedPictures.js';
 import { checkClassWeights, weightsOfClasses } from './classWeights.js';
 import { TrainingError } from './errors.js';
 import { type FeatureSource, openFeatureSource } from './features.js';
 import type { FeatureStore } from './featureStore.js';
 import { type BatchResult, IGNORED_LABEL, TrainableHead } from './head.js';
 import { checkTrainingOptions } from './options.js';
-import { partitionNetwork, trainedWeights } from './partition.js';
+import { type Partition, partitionNetwork, trainedWeights } from './partition.js';
 import { ProgressMeter } from './progress.js';
 import { epochOrder } from './shuffle.js';
+import { type TrainingInputs, unchangedPictures } from './trainingInputs.js';
 import type { PictureSource, ProgressEvent, Sample, TrainingOptions } from './types.js';
 
 export interface TrainingRequest {
@@ -19,6 +21,8 @@ export interface TrainingRequest {
   /** May be empty: then the best weights are the last ones. */
   readonly validation: readonly Sample[];
   readonly pictures: PictureSource;
+  /** The same, decoded as `wholePicture` of the network's preprocessing says. Needed for augmentation only. */
+  readonly wholePictures?: PictureSource;
   /** Keeps the frozen trunk's features for later runs. */
   readonly featureStore?: FeatureStore;
   readonly options: TrainingOptions;
@@ -51,7 +55,7 @@ export async function trainNetwork(request: TrainingRequest): Promise<TrainingRe
   const { engine, network, weights, options, pictures, featureStore: store } = request;
   const partition = partitionNetwork(network);
   await request.onProgress({ type: 'phase', phase: 'compiling' });
-  const hashes = [...request.train, ...request.validation].map(({ hash }) => hash);
+  const hashes = cachedSamples(request).map(({ hash }) => hash);
   const source = await openFeatureSource({
     engine,
     network,
@@ -62,20 +66,37 @@ export async function trainNetwork(request: TrainingRequest): Promise<TrainingRe
     options,
     store,
   });
+  let training: TrainingInputs | null = null;
   let head: TrainableHead | null = null;
   try {
+    training = openTrainingInputs(request, partition, source);
     const labels = request.train.map(({ label }) => label);
     const classWeights = weightsOfClasses(options, labels, network.classes?.length ?? Math.max(...labels) + 1);
-    head = new TrainableHead(engine, network, weights, partition, source, options, classWeights);
-    return await new Training(request, source, head).run();
+    head = new TrainableHead(engine, network, weights, partition, source, options, classWeights, training);
+    return await new Training(request, source, training, head).run();
   } finally {
     head?.dispose();
+    training?.dispose();
     await source.dispose();
   }
 }
 
-function checkRequest({ network, train, validation, options }: TrainingRequest): void {
+/** The pictures that are the same at every look. */
+const cachedSamples = ({ train, validation, options }: TrainingRequest): readonly Sample[] =>
+  options.augmentation ? validation : [...train, ...validation];
+
+function openTrainingInputs(request: TrainingRequest, partition: Partition, source: FeatureSource): TrainingInputs {
+  const { engine, network, weights, options, wholePictures } = request;
+  const { augmentation: policy, seed } = options;
+  if (!policy || !wholePictures) return unchangedPictures(source);
+  return new AugmentedPictures({ engine, network, weights, partition, pictures: wholePictures, policy, seed });
+}
+
+function checkRequest({ network, train, validation, options, wholePictures }: TrainingRequest): void {
   checkTrainingOptions(options);
+  if (options.augmentation && !wholePictures) {
+    throw new TrainingError('INVALID_OPTIONS', 'Augmentation needs wholePictures, which the request does not have.');
+  }
   if (train.length === 0) {
     throw new TrainingError(
       'EMPTY_SPLIT',
@@ -111,6 +132,7 @@ class Training {
   constructor(
     private readonly request: TrainingRequest,
     private readonly source: FeatureSource,
+    private readonly training: TrainingInputs,
     private readonly head: TrainableHead,
   ) {}
 
@@ -125,10 +147,11 @@ class Training {
     const compiled = await this.head.compile(sizes, validation.length > 0);
     await onProgress({ type: 'compiled', ...compiled });
     const featuresStarted = performance.now();
-    if (this.source.isCached) {
+    const cached = cachedSamples(this.request);
+    if (this.source.isCached && cached.length > 0) {
       await onProgress({ type: 'phase', phase: 'features' });
       const meter = new ProgressMeter(onProgress);
-      const hashes = [...train, ...validation].map(({ hash }) => hash);
+      const hashes = cached.map(({ hash }) => hash);
       await this.source.prepare(hashes, this.request.signal, (done, total) => meter.pictures(done, total));
     }
     this.trainingStarted = performance.now();
@@ -225,7 +248,7 @@ class Training {
     };
     const load = (index: number) => {
       const batch = batches[index];
-      const inputs = batch ? this.source.load(batch.map(({ hash }) => hash)) : null;
+      const inputs = batch ? this.training.load(batch, epoch, this.head.partSizes(batch.length)) : null;
       inputs?.catch(() => undefined);
       return inputs;
     };

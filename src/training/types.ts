@@ -1,5 +1,7 @@
 /** What a run is told and what it reports; everything here is plain data that is stored with the run. */
 
+import type { AugmentationPolicy } from './augmentation/policy.js';
+
 export type Precision = 'float32' | 'mixed';
 export type OptimizerName = 'sgd' | 'adam' | 'adamw';
 
@@ -36,6 +38,8 @@ export interface TrainingOptions {
   readonly memoryLimitMiB: number | null;
   /** Computes the frozen trunk's features once per picture, and keeps them for later runs. Never changes a result. */
   readonly cacheFeatures: boolean;
+  /** How training pictures vary; null: not at all. */
+  readonly augmentation: AugmentationPolicy | null;
   /** Ends the run after the step in which this many seconds of training are over; null trains all epochs. */
   readonly maxSeconds: number | null;
 }
@@ -61,6 +65,7 @@ export const DEFAULT_TRAINING_OPTIONS: TrainingOptions = {
   recomputeActivations: false,
   memoryLimitMiB: null,
   cacheFeatures: true,
+  augmentation: null,
   maxSeconds: null,
 };
 

@@ -7,6 +7,8 @@ import { readModel } from '../../src/models/formats/safetensors.js';
 import type { Weights } from '../../src/models/network.js';
 import type { NetworkRecord, RunRecord, Services } from '../../src/services/api.js';
 import { createServices } from '../../src/services/createServices.js';
+import { NO_AUGMENTATION } from '../../src/training/augmentation/policy.js';
+import type { TrainingOptions } from '../../src/training/types.js';
 import { collect, ended, importSmall, testConfig, underWay, upload } from '../services/fixtures.js';
 import { zip } from '../services/zip.js';
 import { temporaryFolder } from '../store/fixtures.js';
@@ -74,7 +76,7 @@ describe('jobs on the GPU, in a worker process', () => {
     return readModel(Buffer.concat(chunks)).weights;
   };
 
-  async function train(network: NetworkRecord, options: Record<string, number>): Promise<RunRecord> {
+  async function train(network: NetworkRecord, options: Partial<TrainingOptions>): Promise<RunRecord> {
     return services.train({
       networkId: network.id,
       datasetId,
@@ -114,6 +116,21 @@ describe('jobs on the GPU, in a worker process', () => {
       Array.from({ length: 25 }, (_, i) => i + 1),
     );
     assert.equal(events.at(-1)?.state, 'SUCCEEDED');
+  });
+
+  test('a network learns from pictures that vary, with the parts of the policy that were left out being off', async (t) => {
+    t.diagnostic(`seed ${seed} (GRAFT_TEST_SEED repeats it)`);
+    const network = await importSmall(services, CLASSES, seed);
+    await services.freeze(network.id, { names: ['conv1', 'bn1'] });
+    const randomResizedCrop = { scale: { min: 0.5, max: 1 }, ratio: { min: 0.75, max: 4 / 3 } };
+    const given = { randomResizedCrop, horizontalFlip: 0.5, cutmix: 1 } as TrainingOptions['augmentation'];
+    const queued = await train(network, { epochs: 25, augmentation: given });
+    assert.deepEqual(queued.options.augmentation, { ...NO_AUGMENTATION, ...given });
+    const run = await ended(services, queued.id);
+    assert.equal(run.state, 'SUCCEEDED', JSON.stringify(run.error));
+    const { result } = await services.evaluate({ networkId: network.id, datasetId, split: 'test' });
+    t.diagnostic(`accuracy ${result.accuracy.toFixed(2)}`);
+    assert.ok(result.accuracy > 0.7);
   });
 
   test('uploaded pictures are predicted, and what is none says so', async () => {

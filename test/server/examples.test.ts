@@ -148,6 +148,7 @@ describe('the examples of docs/api.md', () => {
       assert.ok(results.length > 0);
       for (const result of results) assert.notEqual(result[example.root], null, JSON.stringify(result));
       Object.assign(ids, CAPTURE[example.name]?.(results[0] as never) ?? {});
+      if (example.name === 'TrainAugmented') await ended(services, (results[0] as { train: { id: string } }).train.id);
       if (example.name === 'CancelRun') await ended(services, ids.runId as string);
       if (example.name === 'Freeze') await findLastLayer();
       if (example.name === 'ExportRevision') await fetchExport();

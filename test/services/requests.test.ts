@@ -39,6 +39,10 @@ describe('training, evaluating, predicting: what is asked', () => {
       train({ classWeights: [1, 2] }),
       hasCode('BAD_USER_INPUT', /classWeights has 2 weights; the network has 3 classes/),
     );
+    await assert.rejects(
+      train({ augmentation: { rotation: 200, blur: 1 } }),
+      hasCode('BAD_USER_INPUT', /augmentation\.blur is unknown.*augmentation\.rotation is 200/),
+    );
     assert.equal((await services.runs({}, { first: 1 })).totalCount, 0, 'nothing was queued');
   });
 

@@ -435,5 +435,7 @@ describe('policies', () => {
     ]);
     const incomplete = { ...NO_AUGMENTATION, shear: undefined } as unknown as AugmentationPolicy;
     assert.match(augmentationProblems(incomplete).join(), /shear\.horizontal is undefined/);
+    const unknown = { ...NO_AUGMENTATION, blur: 1 } as unknown as AugmentationPolicy;
+    assert.match(augmentationProblems(unknown).join(), /augmentation\.blur is unknown; known are randomResizedCrop/);
   });
 });

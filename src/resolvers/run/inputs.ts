@@ -5,6 +5,7 @@ import type { OptimizerName, Precision } from '../../training/types.js';
 import { DEFAULT_TRAINING_OPTIONS } from '../../training/types.js';
 import { OptimizerEnum, PrecisionEnum } from '../enums.js';
 import { PageArgs } from '../pagination.js';
+import { Augmentation } from './augmentation.js';
 
 type Defaults = typeof DEFAULT_TRAINING_OPTIONS;
 type PlainOption = { [K in keyof Defaults]: Defaults[K] extends string | number | boolean ? K : never }[keyof Defaults];
@@ -94,7 +95,7 @@ export class TrainingOptionsInput {
   @Min(1e-12)
   gradientClipNorm?: number | null;
 
-  @Field(() => Int, { nullable: true, description: `Seed of shuffling and dropout. ${fallback('seed')}` })
+  @Field(() => Int, { nullable: true, description: `Seed of shuffling, dropout and augmentation. ${fallback('seed')}` })
   @IsOptional()
   @Min(0)
   @Max(2 ** 31 - 1)
@@ -131,6 +132,14 @@ export class TrainingOptionsInput {
   })
   @IsOptional()
   cacheFeatures?: boolean;
+
+  @Field(() => Augmentation, {
+    nullable: true,
+    description: 'How training pictures vary. Default: null, which leaves them as they are.',
+  })
+  @IsOptional()
+  @ValidateNested()
+  augmentation?: Augmentation | null;
 
   @Field(() => Float, {
     nullable: true,

@@ -9,6 +9,7 @@ import {
 } from '../enums.js';
 import { connectionType } from '../pagination.js';
 import { DateTime } from '../scalars.js';
+import { Augmentation } from './augmentation.js';
 
 @ObjectType('TrainingOptions', { description: 'Every option of a run.' })
 export class TrainingOptionsType {
@@ -48,7 +49,7 @@ export class TrainingOptionsType {
   @Field(() => Float, { nullable: true, description: 'Largest L2 norm of the whole gradient; null does not clip.' })
   gradientClipNorm!: number | null;
 
-  @Field(() => Int, { description: 'Seed of shuffling and dropout.' })
+  @Field(() => Int, { description: 'Seed of shuffling, dropout and augmentation.' })
   seed!: number;
 
   @Field(() => PrecisionEnum, { description: 'In which numbers it computes.' })
@@ -65,6 +66,9 @@ export class TrainingOptionsType {
 
   @Field({ description: "Computes the frozen layers' outputs once for each picture. Never changes a result." })
   cacheFeatures!: boolean;
+
+  @Field(() => Augmentation, { nullable: true, description: 'How training pictures vary; null: not at all.' })
+  augmentation!: Augmentation | null;
 
   @Field(() => Float, { nullable: true, description: 'Training ends after this many seconds; null trains all epochs.' })
   maxSeconds!: number | null;

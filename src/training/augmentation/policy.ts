@@ -68,6 +68,12 @@ export const NO_AUGMENTATION: AugmentationPolicy = {
   cutmix: 0,
 };
 
+/** A policy whose missing parts are off. Throws nothing: `augmentationProblems` tells what is wrong with the rest. */
+export function completePolicy(given: Partial<AugmentationPolicy>): AugmentationPolicy {
+  const defined = Object.entries(given).filter(([, value]) => value !== undefined);
+  return { ...NO_AUGMENTATION, ...Object.fromEntries(defined) };
+}
+
 /** What each number allows, ends included, by its path. */
 export const AUGMENTATION_RANGES = {
   'randomResizedCrop.scale.min': { min: 0.001, max: 1 },
@@ -113,7 +119,10 @@ export function augmentationProblems(policy: AugmentationPolicy): string[] {
     const part = path.split('.')[0] as string;
     return OPTIONAL.has(part) && at(part) === null;
   };
-  const problems: string[] = [];
+  const known = Object.keys(NO_AUGMENTATION);
+  const problems = Object.keys(policy)
+    .filter((key) => !known.includes(key))
+    .map((key) => `augmentation.${key} is unknown; known are ${known.join(', ')}`);
   for (const [path, { min, max }] of Object.entries<ValueRange>(AUGMENTATION_RANGES)) {
     const value = at(path);
     if (isLeftOut(path) || (typeof value === 'number' && value >= min && value <= max)) continue;

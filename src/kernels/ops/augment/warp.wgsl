@@ -55,7 +55,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         total += weight;
       }
     }
-    let value = mix(p.fill, sum / total, inside.x * inside.y) / 255.0;
+    let value = mix(p.fill, sum / max(total, 1e-6), inside.x * inside.y) / 255.0;
     let column = picture * pixels + i;
     y[column] = T2(value.x);
     y[p.stride + column] = T2(value.y);
