@@ -1,7 +1,7 @@
 import { GEOMETRY_FIELDS } from './operand.js';
 
 /** What both structures of the product share: the uniforms, the left operand, the result and what is done to it at the end. */
-export interface ProductVariant {
+export interface ProductFeatures {
   /** Bias, residual and activation are compiled in (and each switched by `flags`). */
   readonly epilogue: boolean;
   /**
@@ -9,6 +9,8 @@ export interface ProductVariant {
    * hold them.
    */
   readonly partials?: boolean;
+  /** A is read as quads: its rows are whole ones. */
+  readonly leftQuads?: boolean;
   /** WGSL of `activate`, which the epilogue calls. */
   readonly activation?: string;
 }
@@ -27,14 +29,14 @@ struct Parameters {
   columnStride: u32, flags: u32, lower: f32, upper: f32,
   ${GEOMETRY_FIELDS}
 }
-@group(0) @binding(0) var<storage, read> left: array<T0>;
 @group(0) @binding(2) var<storage, read_write> result: array<V2>;`;
 
-export function declarations({ epilogue, partials = false, activation = '' }: ProductVariant): string {
+export function declarations(features: ProductFeatures): string {
+  const { epilogue, partials = false, leftQuads = false, activation = '' } = features;
   const first = partials ? 4 : 3;
-  const shared = partials
-    ? `${PARAMETERS}\n@group(0) @binding(3) var<storage, read_write> partials: array<vec4f>;`
-    : PARAMETERS;
+  const left = `@group(0) @binding(0) var<storage, read> left: array<${leftQuads ? 'V0' : 'T0'}>;`;
+  const sums = partials ? '@group(0) @binding(3) var<storage, read_write> partials: array<vec4f>;' : '';
+  const shared = `${PARAMETERS}\n${left}\n${sums}`;
   if (!epilogue) return `${shared}\n@group(0) @binding(${first}) var<uniform> p: Parameters;`;
   return `${shared}
 @group(0) @binding(${first}) var<storage, read> bias: array<T${first}>;

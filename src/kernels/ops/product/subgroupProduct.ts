@@ -1,13 +1,10 @@
 import { type OperandKind, operandSource } from './operand.js';
-import { declarations, type ProductVariant } from './parameters.js';
+import { declarations, type ProductFeatures } from './parameters.js';
+import type { SubgroupTiling } from './productVariant.js';
 
-export interface SubgroupVariant extends ProductVariant {
+export interface SubgroupProgram extends ProductFeatures, Pick<SubgroupTiling, 'chunk' | 'quads'> {
   readonly operand: OperandKind;
   readonly divided: boolean;
-  /** Values of k that are resident at a time; a multiple of 8. */
-  readonly chunk: number;
-  /** Column quads of a lane: 1 or 2. */
-  readonly quads: number;
 }
 
 const LANES = 8;
@@ -18,11 +15,11 @@ const OPAQUE_LENGTH = 40;
 
 /**
  * Product for software adapters whose subgroup of 8 is one SIMD vector of a CPU core. One subgroup is a workgroup; a lane owns
- * one or two quads of columns. A chunk of B is resident in private memory and used for all rows of the block; a row of A comes
+ * one to four quads of columns. A chunk of B is resident in private memory and used for all rows of the block; a row of A comes
  * in lane by lane and is broadcast. Every load is expensive there and every broadcast cheap: docs/kernels.md has the figures.
  */
-export function subgroupProductSource(variant: SubgroupVariant): string {
-  const { chunk, quads, operand, divided, epilogue, partials } = variant;
+export function subgroupProductSource(program: SubgroupProgram): string {
+  const { chunk, quads, operand, divided, epilogue, partials } = program;
   const each = (make: (quad: number) => string) => Array.from({ length: quads }, (_, j) => make(j)).join('\n');
   const runs = Array.from({ length: chunk / RUN }, (_, run) => {
     const steps = Array.from({ length: RUN }, (_, i) => {
@@ -36,7 +33,7 @@ export function subgroupProductSource(variant: SubgroupVariant): string {
     { length: chunk / LANES },
     (_, i) => `let a${i} = f32(left[row * p.leftStride + min(k0 + ${i * LANES}u + lane, end - 1u)]);`,
   );
-  return `${declarations(variant)}
+  return `${declarations(program)}
 ${operandSource(operand, divided)}
 @compute @workgroup_size(${LANES})
 fn main(@builtin(workgroup_id) block: vec3u, @builtin(local_invocation_index) lane: u32) {
