@@ -75,6 +75,29 @@ export function axisKernel(
   };
 }
 
+/**
+ * The same for kernels that place their groups' elements themselves, `size` loads each, side by side in memory: program,
+ * constants and grid. E is the type of their sums.
+ */
+export function reductionKernel(
+  b: PlanBuilder,
+  name: string,
+  kernel: string,
+  element: 'f32' | 'vec2f',
+  { size, groups }: { readonly size: number; readonly groups: number },
+): Pick<Dispatch, 'label' | 'program' | 'workgroups'> {
+  const { lanes, columns } = split(b, { size, groups }, true);
+  return {
+    label: name,
+    program: {
+      label: name,
+      code: `alias E = ${element};\n${source}${kernel}`,
+      constants: { lanes, columns, contiguous: 1 },
+    },
+    workgroups: spread(Math.ceil(groups / columns)),
+  };
+}
+
 /** E and S0, S1, ...: numbers, or four of them. */
 export function elementTypes(quads: boolean, bindings: number): string {
   const aliases = Array.from({ length: bindings }, (_, i) => `alias S${i} = ${quads ? 'V' : 'T'}${i};\n`);
@@ -88,7 +111,11 @@ export function spread(count: number): Dispatch['workgroups'] {
 }
 
 /** A workgroup takes `columns` groups, `lanes` invocations each. */
-function split(b: PlanBuilder, { size, groups }: AxisGroups, contiguous: boolean): { lanes: number; columns: number } {
+function split(
+  b: PlanBuilder,
+  { size, groups }: Pick<AxisGroups, 'size' | 'groups'>,
+  contiguous: boolean,
+): { lanes: number; columns: number } {
   // A lane of a software adapter is a lane of one register: more of them per group would only wait at barriers.
   if (b.engine.kernelFamily === 'subgroup8' && groups >= 8) return { lanes: 1, columns: 8 };
   if (b.engine.kernelFamily === 'subgroup8') return { lanes: 8, columns: 1 };

@@ -1,10 +1,9 @@
-import { type Binding, f32, read, write } from '../../dispatch.js';
+import { type Binding, f32, type Grid, read, write } from '../../dispatch.js';
 import { EngineError } from '../../errors.js';
 import { type PlanBuilder } from '../../planBuilder.js';
 import { rowLayout, type Tensor } from '../../tensor.js';
-import { spread } from '../axis/axis.js';
+import { reductionKernel } from '../axis/axis.js';
 import { checkNormParameters, type NormParameters } from '../layerNorm/layerNorm.js';
-import { reductionLanes } from '../sumRows/sumRows.js';
 import combineSource from './combineMoments.wgsl.js';
 import gradientSource from './groupNormGradient.wgsl.js';
 import gradientSumsSource from './gradientSums.wgsl.js';
@@ -13,6 +12,8 @@ import combineGradientsSource from './combineGradients.wgsl.js';
 import momentsSource from './planeMoments.wgsl.js';
 
 const WORKGROUP = 64;
+/** So that what is loaded per channel and picture pays. */
+const QUADS_PER_INVOCATION = 4;
 const WEIGHT = 1;
 const BIAS = 2;
 
@@ -36,37 +37,32 @@ export function groupNorm(b: PlanBuilder, x: Tensor, groups: number, parameters:
   const perGroup = channels / groups;
   const quadsPerRow = stride / 4;
   const dense = { layout: 'dense' } as const;
-  const lanes = reductionLanes(b);
-  const planes = spread(channels * batch);
+  const planes = { size: Math.ceil(pixels / 4), groups: channels * batch };
 
   // (mean, 1 / deviation) of each picture's groups, [N, G]; where a group has several channels, through those of its planes.
   let moments = b.temporary(`plane moments ${x.label}`, [channels, batch, 2], dense);
   b.dispatch({
-    label: `plane moments ${x.label}`,
-    program: { label: 'plane moments', code: momentsSource, constants: lanes },
+    ...reductionKernel(b, 'plane moments', momentsSource, 'f32', planes),
     bindings: [read(x), write(moments)],
     uniforms: [channels, batch, pixels, quadsPerRow, perGroup === 1 ? 1 : 0, f32(epsilon)],
-    workgroups: planes,
   });
   if (perGroup > 1) {
     const combined = b.temporary(`group moments ${x.label}`, [groups, batch, 2], dense);
     b.dispatch({
-      label: `group moments ${x.label}`,
-      program: { label: 'group moments', code: combineSource, constants: lanes },
+      ...reductionKernel(b, 'group moments', combineSource, 'f32', { size: perGroup, groups: groups * batch }),
       bindings: [read(moments), write(combined)],
       uniforms: [groups, batch, perGroup, pixels, f32(epsilon)],
-      workgroups: spread(groups * batch),
     });
     moments = combined;
   }
 
   const affine = (weight ? WEIGHT : 0) | (bias ? BIAS : 0);
   const orAny = (tensor: Tensor | null): Binding => read(tensor ?? moments);
-  const elementwise = {
-    uniforms: [quadsPerRow, batch, pixels, perGroup, affine],
-    workgroups: [Math.ceil(quadsPerRow / (WORKGROUP * 4)), channels, 1],
-  } as const;
-  const aligned = { aligned: pixels % 4 === 0 ? 1 : 0 };
+  const isAligned = pixels % 4 === 0;
+  const quads = isAligned ? pixels / 4 : quadsPerRow;
+  const workgroups: Grid = [Math.ceil(quads / (WORKGROUP * QUADS_PER_INVOCATION)), channels, isAligned ? batch : 1];
+  const elementwise = { uniforms: [quadsPerRow, batch, pixels, perGroup, affine], workgroups };
+  const aligned = { aligned: isAligned ? 1 : 0 };
   const like = { dtype: x.dtype };
   const y = b.temporary(`group norm ${x.label}`, x.shape, like);
   b.dispatch({
@@ -80,21 +76,20 @@ export function groupNorm(b: PlanBuilder, x: Tensor, groups: number, parameters:
   return b.differentiable(inputs, y, (dy) => {
     const sums = b.temporary(`gradient sums ${x.label}`, [channels, batch, 2], dense);
     b.dispatch({
-      label: `group norm sums ${x.label}`,
-      program: { label: 'group norm sums', code: gradientSumsSource, constants: lanes },
+      ...reductionKernel(b, 'group norm sums', gradientSumsSource, 'vec2f', planes),
       bindings: [read(x), read(dy), read(moments), write(sums)],
       uniforms: [channels, batch, pixels, quadsPerRow, perGroup],
-      workgroups: planes,
     });
     const means = b.temporary(`gradient means ${x.label}`, [groups, batch, 2], dense);
     const dWeight = b.temporary(`d weight ${x.label}`, [channels], dense);
     const dBias = b.temporary(`d bias ${x.label}`, [channels], dense);
     b.dispatch({
-      label: `group norm means ${x.label}`,
-      program: { label: 'group norm means', code: combineGradientsSource, constants: lanes },
+      ...reductionKernel(b, 'group norm means', combineGradientsSource, 'vec2f', {
+        size: Math.max(perGroup, batch),
+        groups: groups * batch + channels,
+      }),
       bindings: [read(sums), orAny(weight), write(means), write(dWeight), write(dBias)],
       uniforms: [groups, batch, perGroup, affine, f32(perGroup * pixels)],
-      workgroups: spread(groups * batch + channels),
     });
     let dx: Tensor | null = null;
     if (x.requiresGradient) {

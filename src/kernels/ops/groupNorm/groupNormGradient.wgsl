@@ -16,23 +16,28 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let channel = id.y;
   let scale = select(1.0, f32(weight[channel]), (p.affine & 1u) != 0u);
   let first = channel / p.perGroup * p.batch;
+  let row = channel * p.quadsPerRow;
+  if (aligned) {
+    let at = moments[first + id.z];
+    let mean = means[first + id.z];
+    let quads = p.pixels / 4u;
+    let plane = row + id.z * quads;
+    for (var quad = id.x; quad < quads; quad += groups.x * 64u) {
+      let normalized = (vec4f(x[plane + quad]) - at.x) * at.y;
+      dx[plane + quad] = V5((vec4f(dy[plane + quad]) * scale - mean.y - normalized * mean.x) * at.y);
+    }
+    return;
+  }
   for (var quad = id.x; quad < p.quadsPerRow; quad += groups.x * 64u) {
     let picture = min((vec4u(0u, 1u, 2u, 3u) + quad * 4u) / p.pixels, vec4u(p.batch - 1u)) + first;
-    let i = channel * p.quadsPerRow + quad;
-    let value = vec4f(x[i]);
-    let gradient = vec4f(dy[i]) * scale;
+    let value = vec4f(x[row + quad]);
+    let gradient = vec4f(dy[row + quad]) * scale;
     var result = vec4f();
     for (var j = 0u; j < 4u; j++) {
       let at = moments[picture[j]];
       let mean = means[picture[j]];
-      let normalized = (value - at.x) * at.y;
-      let all = (gradient - mean.y - normalized * mean.x) * at.y;
-      if (aligned) {
-        result = all;
-        break;
-      }
-      result[j] = all[j];
+      result[j] = (gradient[j] - mean.y - (value[j] - at.x) * at.y * mean.x) * at.y;
     }
-    dx[i] = V5(result);
+    dx[row + quad] = V5(result);
   }
 }
