@@ -31,6 +31,9 @@ import type {
 } from './protocol.js';
 import { ProgressThrottle } from './throttle.js';
 
+/** Decoded pictures that are kept for augmentation, which reads all of them in every epoch, in bytes. */
+const WHOLE_PICTURES_BYTES = 2 ** 30;
+
 /** Runs jobs on the GPU of this process, over the blobs that the server shares. */
 export const openExecutor: OpenExecutor = async ({ adapter, blobs, features, tuning }) => {
   const engine = await openEngine({ adapter });
@@ -84,7 +87,7 @@ class GpuExecutor implements Executor {
       train: job.train,
       validation: job.validation,
       pictures: this.pictures(network.preprocessing),
-      wholePictures: this.pictures(wholePicture(network.preprocessing)),
+      wholePictures: this.pictures(wholePicture(network.preprocessing), WHOLE_PICTURES_BYTES),
       featureStore: this.featureStore ?? undefined,
       options: job.options,
       signal: context.signal,
@@ -140,8 +143,8 @@ class GpuExecutor implements Executor {
     return hash;
   }
 
-  private pictures(preprocessing: Preprocessing): PictureSource {
-    return new DecodingPictureSource({ read: (hash) => this.blobs.read(hash), preprocessing });
+  private pictures(preprocessing: Preprocessing, cacheBytes?: number): PictureSource {
+    return new DecodingPictureSource({ read: (hash) => this.blobs.read(hash), preprocessing, cacheBytes });
   }
 }
 

@@ -133,6 +133,12 @@ describe('training on augmented pictures', () => {
     const extra = { train: many.samples, validation: [], pictures: many.source, wholePictures: many.source };
     const options = { optimizer: 'sgd', batchSize: 150, augmentation: VARIED } as const;
     const whole = await run(options, norms, extra);
+    let most = 0;
+    const onProgress = () => {
+      most = Math.max(most, engine.memory.bytes);
+    };
+    await run({ ...options, memoryLimitMiB: 1 }, norms, { ...extra, onProgress });
+    assert.ok(most <= 2 ** 20, `${most} bytes`);
     const parts = await run({ ...options, memoryLimitMiB: 1 }, norms, extra);
     const compiled = parts.events.find((event) => event.type === 'compiled') as CompiledRun;
     assert.ok(compiled.parts > 1);
