@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { Engine } from '../../src/kernels/engine.js';
-import type { Weights } from '../../src/models/network.js';
+import { initializeWeights } from '../../src/models/initialize.js';
+import type { Layer, Network, Weights } from '../../src/models/network.js';
 import { openEngine, releaseGpu } from '../../src/runtime/gpu.js';
 import { partCounts, partSizes, partsOfBatch, slicePictures } from '../../src/training/batchParts.js';
 import { TrainingError } from '../../src/training/errors.js';
+import { TrainableHead } from '../../src/training/head.js';
+import { uploadedPictures } from '../../src/training/headInputs.js';
+import { partitionNetwork } from '../../src/training/partition.js';
 import { trainNetwork } from '../../src/training/trainer.js';
 import {
   type CompiledRun,
@@ -130,5 +134,55 @@ describe('memory of a run', () => {
     });
     engine.destroyTensor(ballast);
     assert.deepEqual(engine.memory, { buffers: 0, bytes: 0 });
+  });
+
+  test('a batch larger than what the adapter binds at once is computed in parts', async (t) => {
+    const limit = engine.device.limits.maxStorageBufferBindingSize;
+    if (limit > 2 ** 28) return t.skip(`this adapter binds ${limit} bytes at once, too many to exceed in a test`);
+    const batchSize = 40;
+    // 12 x 12 pixels of float32 in each channel.
+    const channels = Math.ceil((1.3 * limit) / (batchSize * 144 * 4));
+    const layers: Layer[] = [
+      { kind: 'input', name: 'input', inputs: [], learningRateFactor: 1, shape: [3, 12, 12] },
+      {
+        kind: 'conv2d',
+        name: 'wide',
+        inputs: ['input'],
+        learningRateFactor: 1,
+        outChannels: channels,
+        kernel: [1, 1],
+        stride: [1, 1],
+        padding: { top: 0, left: 0, bottom: 0, right: 0 },
+        dilation: [1, 1],
+        groups: 1,
+        weight: 'wide.weight',
+        bias: null,
+      },
+      { kind: 'globalAveragePool', name: 'pool', inputs: ['wide'], learningRateFactor: 1, flatten: true },
+      {
+        kind: 'dense',
+        name: 'fc',
+        inputs: ['pool'],
+        learningRateFactor: 1,
+        outFeatures: 3,
+        weight: 'fc.weight',
+        bias: null,
+      },
+    ];
+    const wide: Network = { ...network, layers };
+    const head = new TrainableHead(
+      engine,
+      wide,
+      initializeWeights(wide, 1),
+      partitionNetwork(wide),
+      uploadedPictures(wide),
+      { ...DEFAULT_TRAINING_OPTIONS, batchSize },
+    );
+    const { parts, partSize } = await head.compile([batchSize], false);
+    assert.ok(parts > 1 && partSize < batchSize);
+    const pictures = await source.load(samples.slice(0, batchSize).map(({ hash }) => hash));
+    const { loss } = await head.trainStep({ pictures }, new Uint32Array(batchSize), 1e-3)();
+    assert.ok(Number.isFinite(loss) && loss > 0);
+    head.dispose();
   });
 });
