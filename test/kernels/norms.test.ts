@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { EngineError } from '../../src/kernels/errors.js';
 import { groupNorm, instanceNorm } from '../../src/kernels/ops/groupNorm/groupNorm.js';
-import { layerNorm, layerNorm2d, type NormParameters } from '../../src/kernels/ops/layerNorm/layerNorm.js';
+import { l2Normalize } from '../../src/kernels/ops/l2Normalize/l2Normalize.js';
+import { layerNorm, layerNorm2d } from '../../src/kernels/ops/layerNorm/layerNorm.js';
+import type { NormParameters } from '../../src/kernels/ops/layerNorm/normParameters.js';
 import { localResponseNorm } from '../../src/kernels/ops/localResponseNorm/localResponseNorm.js';
 import { PlanBuilder } from '../../src/kernels/planBuilder.js';
-import { elementCount, type Shape, type Tensor } from '../../src/kernels/tensor.js';
+import { elementCount, type LayoutKind, type Shape, type Tensor } from '../../src/kernels/tensor.js';
 import { freshSeed, seeded } from '../training/fixtures.js';
 import { assertClose, checkOp, type OpCase, type OpInput } from './checkOp.js';
 import { type FamilyEngine, openFamilies } from './engines.js';
@@ -57,12 +59,12 @@ const given = (t: Readonly<Record<string, Tensor>>): NormParameters => ({
   epsilon: EPSILON,
 });
 
-function layerNormCase(shape: Shape, axes: number, affine: Affine): OpCase {
+function layerNormCase(shape: Shape, axes: number, affine: Affine, layout: LayoutKind = 'dense'): OpCase {
   const normalized = shape.slice(shape.length - axes);
   const size = elementCount(normalized);
   return {
-    name: `layer norm of ${shape.join('x')} over the last ${axes}, ${affine}`,
-    inputs: { x: { shape, layout: 'dense', make: shifted }, ...parameters(affine, normalized) },
+    name: `layer norm of ${layout} ${shape.join('x')} over the last ${axes}, ${affine}`,
+    inputs: { x: { shape, layout, make: shifted }, ...parameters(affine, normalized) },
     build: (b, t) => layerNorm(b, t.x as Tensor, axes, given(t)),
     reference: (values) =>
       reference(
@@ -140,12 +142,33 @@ function localResponseCase(shape: Shape, size: number, before?: number): OpCase 
   };
 }
 
+function l2Case(shape: Shape, layout: LayoutKind, axis: number): OpCase {
+  const at = axis < 0 ? axis + shape.length : axis;
+  const size = shape[at] as number;
+  const inner = elementCount(shape.slice(at + 1));
+  const firstOf = (i: number) => i - (Math.floor(i / inner) % size) * inner;
+  return {
+    name: `L2 normalisation of ${layout} ${shape.join('x')} over axis ${axis}`,
+    inputs: { x: { shape, layout } },
+    build: (b, t) => l2Normalize(b, t.x as Tensor, axis),
+    reference: ({ x = new Float64Array() }) =>
+      x.map((value, i) => {
+        let squares = 0;
+        for (let k = 0; k < size; k++) squares += (x[firstOf(i) + k * inner] as number) ** 2;
+        return value / Math.sqrt(squares);
+      }),
+  };
+}
+
 const CASES: OpCase[] = [
   layerNormCase([5, 7], 1, 'weight and bias'),
   layerNormCase([3, 4, 130], 1, 'weight and bias'),
   layerNormCase([2, 3, 5, 4], 2, 'bias'),
   layerNormCase([37, 8], 1, 'weight'),
   layerNormCase([19], 1, 'nothing'),
+  layerNormCase([3, 5, 3, 7], 3, 'weight and bias', 'rows'),
+  layerNormCase([2, 6, 2, 2], 3, 'weight', 'rows'),
+  layerNormCase([3, 9], 1, 'bias', 'rows'),
   layerNorm2dCase([3, 17, 5, 7], 'weight and bias'),
   layerNorm2dCase([2, 96, 4, 4], 'weight and bias'),
   layerNorm2dCase([3, 130], 'weight'),
@@ -157,6 +180,9 @@ const CASES: OpCase[] = [
   groupNormCase([3, 5, 7, 3], 5, 'weight and bias'),
   groupNormCase([2, 6, 1, 2], 6, 'nothing'),
   groupNormCase([1, 4, 21, 19], 4, 'weight'),
+  l2Case([3, 5, 4], 'dense', -1),
+  l2Case([3, 6, 4], 'dense', 1),
+  l2Case([2, 19, 3, 3], 'rows', 1),
   localResponseCase([2, 7, 3, 5], 5),
   localResponseCase([1, 20, 5, 5], 4),
   localResponseCase([1, 20, 5, 5], 4, 2),
@@ -304,6 +330,18 @@ describe(`norms, seed ${seed} (GRAFT_TEST_SEED repeats it)`, () => {
       assertClose(half.y, single.y, 'y', 4e-3);
       assertClose(half.dx, single.dx, 'dx', 4e-3);
     }
+  });
+
+  test('L2 normalisation of zeros is zeros', async () => {
+    const { y, dx } = await values([1, 4, 1, 1], new Float32Array(4), false, (b, x) => l2Normalize(b, x, 1, 0.5));
+    assert.deepEqual([...y], [0, 0, 0, 0]);
+    // Below epsilon it divides by epsilon.
+    assertClose(
+      dx,
+      [0, 1, 2, 3].map((i) => 2 * Math.sin(i)),
+      'dx',
+      1e-6,
+    );
   });
 
   test('shapes and attributes that make no sense are refused', () => {

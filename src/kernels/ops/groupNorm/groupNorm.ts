@@ -3,7 +3,7 @@ import { EngineError } from '../../errors.js';
 import { type PlanBuilder } from '../../planBuilder.js';
 import { rowLayout, type Tensor } from '../../tensor.js';
 import { reductionKernel } from '../axis/axis.js';
-import { checkNormParameters, type NormParameters } from '../layerNorm/layerNorm.js';
+import { checkNormParameters, type NormParameters } from '../layerNorm/normParameters.js';
 import combineSource from './combineMoments.wgsl.js';
 import gradientSource from './groupNormGradient.wgsl.js';
 import gradientSumsSource from './gradientSums.wgsl.js';

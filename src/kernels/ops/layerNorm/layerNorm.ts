@@ -3,36 +3,44 @@ import { EngineError } from '../../errors.js';
 import { type PlanBuilder } from '../../planBuilder.js';
 import { elementCount, type Tensor } from '../../tensor.js';
 import { type AxisGroups, axisGroups, axisKernel, denseGroups, elementTypes, spread } from '../axis/axis.js';
+import { add, binary } from '../binary/binary.js';
+import { groupNorm } from '../groupNorm/groupNorm.js';
 import gradientSource from './layerNormGradient.wgsl.js';
 import normalizeSource from './layerNorm.wgsl.js';
+import { checkNormParameters, type NormParameters } from './normParameters.js';
 import parameterSource from './parameterGradient.wgsl.js';
-
-export interface NormParameters {
-  /** Scale and offset, dense; null stands for 1 and 0. */
-  readonly weight: Tensor | null;
-  readonly bias: Tensor | null;
-  /** Added to the variance, which is the biased one. */
-  readonly epsilon: number;
-}
 
 const WEIGHT = 1;
 const BIAS = 2;
 
 /**
  * Layer normalisation (Ba et al. 2016): (x - mean) / sqrt(variance + epsilon) weight + bias with the moments of the last `axes`
- * axes of a dense tensor; weight and bias have the shape of these axes. PyTorch's `layer_norm`.
+ * axes; weight and bias have the shape of these axes. PyTorch's `layer_norm`. x is dense, or in `rows`: [N, C] over its last
+ * axis, [N, C, H, W] over its last three.
  */
 export function layerNorm(b: PlanBuilder, x: Tensor, axes: number, parameters: NormParameters): Tensor {
   const rank = x.shape.length;
-  if (x.layout !== 'dense' || !Number.isInteger(axes) || axes < 1 || axes > rank) {
+  const inRows = x.layout === 'rows';
+  const fits = inRows ? axes === rank - 1 : Number.isInteger(axes) && axes >= 1 && axes <= rank;
+  if (!fits) {
     throw new EngineError(
       'INVALID_ARGUMENT',
-      `Layer norm over the last axes takes a dense tensor and 1..${rank} of its axes; got ${x.layout} [${x.shape.join(', ')}] and ${axes}. For feature maps there are layerNorm2d and groupNorm.`,
+      `Layer norm takes 1..${rank} of the last axes of a dense tensor, all but the first of one in rows; got ${axes} of ${x.layout} [${x.shape.join(', ')}]. Over the channels alone there is layerNorm2d.`,
     );
   }
+  if (inRows) return rank === 2 ? layerNorm2d(b, x, parameters) : layerNormOfPictures(b, x, parameters);
   const normalized = x.shape.slice(rank - axes);
   const before = elementCount(x.shape.slice(0, rank - axes));
   return normalize(b, x, normalized, denseGroups(before, elementCount(normalized), 1), parameters);
+}
+
+/** Over (C, H, W), with a weight for each element. */
+function layerNormOfPictures(b: PlanBuilder, x: Tensor, parameters: NormParameters): Tensor {
+  checkNormParameters(parameters, x.shape.slice(1), 'Layer norm');
+  const { weight, bias, epsilon } = parameters;
+  const normalized = groupNorm(b, x, 1, { weight: null, bias: null, epsilon });
+  const scaled = weight ? binary(b, 'mul', normalized, weight) : normalized;
+  return bias ? add(b, scaled, bias) : scaled;
 }
 
 /** Layer normalisation over the channels of [N, C] or, at each pixel, of [N, C, H, W] in `rows`; weight and bias are [C]. */
@@ -41,18 +49,6 @@ export function layerNorm2d(b: PlanBuilder, x: Tensor, parameters: NormParameter
     throw new EngineError('INVALID_ARGUMENT', `Layer norm over channels takes rows; ${x.label} is ${x.layout}.`);
   }
   return normalize(b, x, [x.shape[1] as number], axisGroups(x, 1, 'layer norm'), parameters);
-}
-
-/** Throws `INVALID_SHAPE` unless weight and bias, where they are, are dense of `shape`. */
-export function checkNormParameters({ weight, bias }: NormParameters, shape: readonly number[], what: string): void {
-  for (const tensor of [weight, bias]) {
-    if (tensor && (tensor.layout !== 'dense' || tensor.shape.join() !== shape.join())) {
-      throw new EngineError(
-        'INVALID_SHAPE',
-        `${what}: weight and bias are dense [${shape.join(', ')}]; ${tensor.label} is ${tensor.layout} [${tensor.shape.join(', ')}].`,
-      );
-    }
-  }
 }
 
 function normalize(
