@@ -2,14 +2,21 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { Engine } from '../../src/kernels/engine.js';
 import { EngineError } from '../../src/kernels/errors.js';
-import { dropout } from '../../src/kernels/ops/dropout/dropout.js';
+import { dropout, dropout2d } from '../../src/kernels/ops/dropout/dropout.js';
 import { PlanBuilder } from '../../src/kernels/planBuilder.js';
+import type { LayoutKind } from '../../src/kernels/tensor.js';
 import { openEngine, releaseGpu } from '../../src/runtime/gpu.js';
 import { freshSeed } from '../training/fixtures.js';
 
 const seed = freshSeed();
 const SHAPE = [3, 7, 11, 13] as const;
 const COUNT = SHAPE.reduce((product, size) => product * size, 1);
+
+interface Given {
+  readonly op?: typeof dropout;
+  readonly shape?: readonly number[];
+  readonly layout?: LayoutKind;
+}
 
 describe(`dropout, seed ${seed} (GRAFT_TEST_SEED repeats it)`, () => {
   let engine: Engine;
@@ -21,18 +28,24 @@ describe(`dropout, seed ${seed} (GRAFT_TEST_SEED repeats it)`, () => {
     releaseGpu();
   });
 
-  async function run(rate: number, key: readonly number[], operation = 0) {
+  async function run(
+    rate: number,
+    key: readonly number[],
+    operation = 0,
+    { op = dropout, shape = SHAPE, layout = 'rows' }: Given = {},
+  ) {
     const b = new PlanBuilder(engine);
-    const x = b.input('x', SHAPE, { requiresGradient: true });
+    const x = b.input('x', shape, { layout, requiresGradient: true });
     const step = b.input('step', [4], { dtype: 'u32', layout: 'dense' });
-    const y = dropout(b, x, rate, step, operation);
-    const upstream = b.input('upstream', SHAPE);
+    const y = op(b, x, rate, step, operation);
+    const upstream = b.input('upstream', shape, { layout });
     const dx = b.backward(y, upstream).get(x);
     assert.ok(dx);
     b.output('y', y);
     b.output('dx', dx);
     const plan = await b.compile({ poison: true });
-    const values = { x: new Float32Array(COUNT).fill(1), upstream: new Float32Array(COUNT).fill(2) };
+    const count = shape.reduce((product, size) => product * size, 1);
+    const values = { x: new Float32Array(count).fill(1), upstream: new Float32Array(count).fill(2) };
     const outputs = await plan.run({ ...values, step: Uint32Array.from(key) })();
     plan.dispose();
     return { y: outputs.y as Float32Array, dx: outputs.dx as Float32Array };
@@ -65,6 +78,39 @@ describe(`dropout, seed ${seed} (GRAFT_TEST_SEED repeats it)`, () => {
       const equal = other.y.filter((value, i) => value === first.y[i]).length;
       assert.ok(Math.abs(equal - COUNT / 2) < 5 * Math.sqrt(COUNT / 4), `${equal} of ${COUNT} equal`);
     }
+  });
+
+  test('a dense tensor loses the same elements as one in rows', async () => {
+    const rows = await run(0.5, [seed, 3, 0, 0]);
+    assert.deepEqual(await run(0.5, [seed, 3, 0, 0], 0, { layout: 'dense' }), rows);
+    const five = await run(0.5, [seed, 3, 0, 0], 0, { layout: 'dense', shape: [3, 7, 11, 13, 1] });
+    assert.deepEqual(five, rows);
+  });
+
+  test('pictures in the middle of a batch lose what they lose in the whole batch', async () => {
+    for (const op of [dropout, dropout2d]) {
+      const whole = await run(0.5, [seed, 3, 0, 0], 0, { op });
+      const part = await run(0.5, [seed, 3, 1, 0], 0, { op, shape: [2, 7, 11, 13] });
+      assert.deepEqual(part.y, whole.y.slice(COUNT / 3));
+    }
+  });
+
+  test('channels are dropped whole, in the backward pass too, in the share that the rate says', async () => {
+    const pixels = 6;
+    const channels = 50 * 40;
+    const { y, dx } = await run(0.3, [seed, 3, 0, 0], 0, { op: dropout2d, shape: [50, 40, 2, 3] });
+    let dropped = 0;
+    for (let channel = 0; channel < channels; channel++) {
+      const all = y.slice(channel * pixels, (channel + 1) * pixels);
+      assert.ok(
+        all.every((value) => value === all[0]),
+        `channel ${channel}: ${all.join(', ')}`,
+      );
+      if (all[0] === 0) dropped++;
+      else assert.ok(Math.abs((all[0] as number) - 1 / 0.7) < 1e-6);
+    }
+    y.forEach((value, i) => assert.ok(Math.abs((dx[i] as number) - 2 * value) < 1e-5));
+    assert.ok(Math.abs(dropped - 0.3 * channels) < 5 * Math.sqrt(channels * 0.3 * 0.7), `${dropped} of ${channels}`);
   });
 
   test('rates that are none are refused', async () => {

@@ -6,22 +6,37 @@ import source from './dropout.wgsl.js';
 
 /**
  * Inverted dropout (Srivastava et al. 2014): each element is 0 with probability `rate`, else divided by 1 - rate. `step` is a
- * dense u32 [4] plan input, [seed, step, first, 0], `first` the place of x's first picture in its batch; `operation` tells the dropouts of a network apart. The same key gives the same
- * mask, which the backward pass computes again instead of storing it.
+ * dense u32 [4] plan input, [seed, step, first, 0], `first` the place of x's first picture in its batch; `operation` tells the
+ * dropouts of a network apart. The same key gives the same mask, which the backward pass computes again instead of storing it.
  */
-export function dropout(b: PlanBuilder, x: Tensor, rate: number, step: Tensor, operation: number): Tensor {
+export const dropout = (b: PlanBuilder, x: Tensor, rate: number, step: Tensor, operation: number): Tensor =>
+  drop(b, x, rate, step, operation, false);
+
+/**
+ * The same for whole channels (Tompson et al. 2015, section 3.2): all pixels of a channel of a picture share one draw. x is
+ * [N, C, H, W] in `rows`.
+ */
+export const dropout2d = (b: PlanBuilder, x: Tensor, rate: number, step: Tensor, operation: number): Tensor =>
+  drop(b, x, rate, step, operation, true);
+
+function drop(b: PlanBuilder, x: Tensor, rate: number, step: Tensor, operation: number, perChannel: boolean): Tensor {
   if (!(rate >= 0 && rate < 1)) {
     throw new EngineError('INVALID_ARGUMENT', `A dropout rate is at least 0 and below 1; got ${rate}.`);
   }
+  if (perChannel && x.layout !== 'rows') {
+    throw new EngineError('INVALID_ARGUMENT', `Dropout of channels takes rows; ${x.label} is ${x.layout}.`);
+  }
+  const elements = elementCount(x.shape);
+  const perPicture = elements / (x.shape[0] as number);
+  // A dense picture is one run of elements: a single channel without a row of its own.
+  const { rows, stride } = x.layout === 'rows' ? rowLayout(x.shape) : { rows: 1, stride: 0 };
   const mask = (from: Tensor, label: string): Tensor => {
-    const { rows, stride } = rowLayout(from.shape);
-    const elements = elementCount(from.shape);
-    const to = b.temporary(label, from.shape);
+    const to = b.temporary(label, x.shape, { layout: x.layout, dtype: x.dtype });
     b.dispatch({
       label,
       program: { label: 'dropout', code: source },
       bindings: [read(from), read(step), write(to)],
-      uniforms: [elements, rows, elementCount(from.shape.slice(2)), stride, operation, f32(rate)],
+      uniforms: [elements, rows, perPicture / rows, stride, operation, perChannel ? 1 : 0, f32(rate)],
       workgroups: linearGrid(elements),
     });
     return to;
