@@ -58,6 +58,8 @@ export interface InferenceOptions {
   readonly probabilities?: boolean;
   /** In which float type activations and kernels are stored; float32 without. */
   readonly activationType?: 'f32' | 'f16';
+  /** Kernels that were never measured on this device are, where the engine has a tuner: for plans that run many times. */
+  readonly isTuned?: boolean;
 }
 
 function buildInference(
@@ -110,7 +112,8 @@ export class InferenceDraft {
   ): Promise<InferenceDraft> {
     const device = new DeviceWeights(engine, weights);
     try {
-      const { b, shapes } = await tuned(engine, () => buildInference(engine, network, weights, device, options));
+      const build = () => buildInference(engine, network, weights, device, options);
+      const { b, shapes } = options.isTuned ? await tuned(engine, build) : build();
       const { height, width } = network.preprocessing;
       return new InferenceDraft(options.batchSize, b, device, height * width * 3, shapes);
     } catch (error) {
@@ -164,6 +167,11 @@ export class InferencePlan {
 
   get dispatchCount(): number {
     return this.plan.dispatchCount;
+  }
+
+  /** Runs once on nothing: some drivers make machine code only when a pipeline runs for the first time. */
+  async warm(): Promise<void> {
+    await this.run(new Uint8Array(this.pictureBytes))();
   }
 
   /**

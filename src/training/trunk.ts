@@ -40,6 +40,7 @@ export class Trunk {
       batchSize: inferenceBatchSize(engine),
       layers: partition.boundary,
       activationType: dtype,
+      isTuned: true,
     });
     return new Trunk(engine, weights, partition, draft);
   }
@@ -68,7 +69,10 @@ export class Trunk {
 
   /** Makes it ready to compute at full speed. */
   compile(): Promise<InferencePlan> {
-    this.plan ??= this.draft.compile();
+    this.plan ??= this.draft.compile().then(async (plan) => {
+      await plan.warm();
+      return plan;
+    });
     return this.plan;
   }
 
