@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import type { Preprocessing } from '../models/network.js';
 import { DECODER, decodePicture } from './decode.js';
 import { DatasetError } from './errors.js';
@@ -11,10 +12,17 @@ export interface PictureSourceOptions {
 }
 
 const DEFAULT_CACHE_BYTES = 256 * 2 ** 20;
-/** Pictures that are decoded at a time. */
-const IN_FLIGHT = 4;
 
-/** Pictures of a data set, decoded as a network wants them. Decoding happens in libvips' threads. */
+/** Threads that decode pictures where nobody says otherwise: one for each core, and never fewer than libuv has by itself. */
+export const decodingThreads = (): number => Math.max(4, availableParallelism());
+
+/** The threads that libuv has in this process, read from its own variable. */
+const THREADS = Number(process.env.UV_THREADPOOL_SIZE) || 4;
+
+/**
+ * Pictures of a data set, decoded as a network wants them. sharp decodes in libuv's threads, one picture a thread, so threads of our
+ * own would only fight with those for the cores.
+ */
 export class DecodingPictureSource {
   /** All that a picture's bytes depend on besides its file. */
   readonly decoding: string;
@@ -42,7 +50,7 @@ export class DecodingPictureSource {
         batch.set(await this.one(hashes[index] as string), index * bytes);
       }
     };
-    await Promise.all(Array.from({ length: Math.min(IN_FLIGHT, hashes.length) }, work));
+    await Promise.all(Array.from({ length: Math.min(THREADS, hashes.length) }, work));
     return batch;
   }
 

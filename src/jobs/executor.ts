@@ -86,7 +86,8 @@ class GpuExecutor implements Executor {
       weights,
       train: job.train,
       validation: job.validation,
-      pictures: this.pictures(network.preprocessing),
+      // What the run keeps of the pictures, features or pixels, it keeps itself.
+      pictures: this.pictures(network.preprocessing, job.options.cacheFeatures ? 0 : undefined),
       wholePictures: this.pictures(wholePicture(network.preprocessing), WHOLE_PICTURES_BYTES),
       featureStore: this.featureStore ?? undefined,
       options: job.options,

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
+import { decodingThreads } from '../datasets/pictureSource.js';
 import type { ProgressEvent } from '../training/types.js';
 import {
   type DeviceInfo,
@@ -64,7 +65,8 @@ export class WorkerProcess {
       execArgv: [`--max-old-space-size=${limits.memoryMb}`],
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       // Mesa's drivers complain where there is no such folder.
-      env: { XDG_RUNTIME_DIR: tmpdir(), ...process.env },
+      // Pictures are decoded in libuv's threads, four of them if nothing is said.
+      env: { XDG_RUNTIME_DIR: tmpdir(), UV_THREADPOOL_SIZE: String(decodingThreads()), ...process.env },
     });
     this.forward('stdout');
     this.forward('stderr');

@@ -43,6 +43,7 @@ export class StoredRecords {
   private readonly places = new Map<string, Place>();
   private readonly readers = new Map<string, Promise<FileHandle>>();
   private writer: Writer | null = null;
+  private appending: Promise<void> = Promise.resolve();
   private reserved = 0;
   private isFull = false;
 
@@ -124,6 +125,12 @@ export class StoredRecords {
         `${hashes.length} records of ${this.recordBytes} bytes expected, ${records.length} bytes given.`,
       );
     }
+    // One after the other, each behind what the one before wrote.
+    this.appending = this.appending.then(() => this.appendNext(hashes, records));
+    await this.appending;
+  }
+
+  private async appendNext(hashes: readonly string[], records: Uint8Array): Promise<void> {
     const bytes = records.length + hashes.length * ENTRY_BYTES;
     if (this.isFull || hashes.length === 0) return;
     try {
@@ -151,6 +158,7 @@ export class StoredRecords {
   }
 
   async close(): Promise<void> {
+    await this.appending;
     await this.closeWriter();
     for (const file of this.readers.values()) await file.then((handle) => handle.close()).catch(() => undefined);
     this.readers.clear();

@@ -43,7 +43,6 @@ export async function evaluatePlan(
   request: Pick<EvaluationRequest, 'samples' | 'pictures' | 'classes' | 'signal' | 'onProgress'>,
 ): Promise<EvaluationResult> {
   const { samples, pictures, classes } = request;
-  const { batchSize } = plan;
   checkSamples(samples);
   const outputs = plan.shapes.get('probabilities')?.[0] as number;
   if (outputs !== classes.length) {
@@ -54,22 +53,20 @@ export async function evaluatePlan(
   }
   const tally = new EvaluationTally(classes);
   const meter = new ProgressMeter(request.onProgress ?? (() => undefined));
-  const load = (start: number) => {
-    const batch = samples.slice(start, start + batchSize);
-    const bytes = batch.length > 0 ? pictures.load(batch.map(({ hash }) => hash)) : null;
-    bytes?.catch(() => undefined);
-    return bytes;
-  };
-  let next = load(0);
-  for (let start = 0; start < samples.length; start += batchSize) {
-    request.signal?.throwIfAborted();
-    const bytes = (await next) as Uint8Array;
-    next = load(start + batchSize);
-    const { probabilities } = await plan.run(bytes)();
-    samples.slice(start, start + batchSize).forEach(({ label }, i) => {
-      tally.add((probabilities as Float32Array).subarray(i * outputs, (i + 1) * outputs), label);
-    });
-    await meter.pictures(Math.min(start + batchSize, samples.length), samples.length);
-  }
+  let seen = 0;
+  await plan.runAll(
+    samples,
+    pictures,
+    async (batch, { probabilities }) => {
+      for (const [i, { label }] of batch.entries()) {
+        tally.add((probabilities as Float32Array).subarray(i * outputs, (i + 1) * outputs), label);
+      }
+      seen += batch.length;
+      await meter.pictures(seen, samples.length);
+      return true;
+    },
+    request.signal,
+  );
+  if (seen < samples.length) request.signal?.throwIfAborted();
   return tally.result();
 }

@@ -7,12 +7,17 @@ import { PlanBuilder } from '../kernels/planBuilder.js';
 import { elementCount, type Shape, type Tensor } from '../kernels/tensor.js';
 import { tuned } from '../kernels/tuner.js';
 import type { InputLayer, Layer, Network, Weights } from '../models/network.js';
+import { ahead, batchesOf } from './ahead.js';
 import { DeviceWeights } from './deviceWeights.js';
 import { TrainingError } from './errors.js';
 import { buildForward } from './forward.js';
+import type { PictureSource } from './types.js';
 
 /** Pictures a batch in inference: enough columns for the matrix products, little memory on a software adapter. */
 export const inferenceBatchSize = (engine: Engine): number => (engine.kernelFamily === 'subgroup8' ? 8 : 32);
+
+/** Batches that are decoded before the device asks for them. */
+const BATCHES_AHEAD = 2;
 
 export function inputLayer(network: Network): InputLayer {
   const first = network.layers[0];
@@ -199,6 +204,38 @@ export class InferencePlan {
       }
       return outputs;
     };
+  }
+
+  /**
+   * Runs the plan over any number of pictures and calls `visit` with the outputs of each batch, in order. The next batches are
+   * decoded while the device works, and a batch is read back while the next one runs. Where `visit` returns false or the signal is
+   * aborted, it ends early, without an error.
+   */
+  async runAll<Item extends { readonly hash: string }>(
+    items: readonly Item[],
+    pictures: PictureSource,
+    visit: (batch: readonly Item[], outputs: Readonly<Record<string, Float32Array>>) => boolean | Promise<boolean>,
+    signal?: AbortSignal | null,
+  ): Promise<void> {
+    let running: (() => Promise<boolean>) | null = null;
+    const settle = async (): Promise<boolean> => {
+      const finish = running;
+      running = null;
+      return finish === null || (await finish());
+    };
+    const load = (batch: readonly Item[]) => pictures.load(batch.map(({ hash }) => hash));
+    try {
+      for await (const [batch, bytes] of ahead(batchesOf(items, this.batchSize), BATCHES_AHEAD, load)) {
+        if (signal?.aborted) break;
+        const finish = this.run(bytes);
+        const goOn = await settle();
+        running = async () => visit(batch, await finish());
+        if (!goOn) break;
+      }
+      await settle();
+    } finally {
+      await settle().catch(() => undefined);
+    }
   }
 
   dispose(): void {

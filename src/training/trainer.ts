@@ -2,6 +2,7 @@ import type { Engine } from '../kernels/engine.js';
 import type { Network, Weights } from '../models/network.js';
 import { AugmentedPictures } from './augmentation/augmentedPictures.js';
 import { checkClassWeights, weightsOfClasses } from './classWeights.js';
+import { ahead, batchesOf } from './ahead.js';
 import { TrainingError } from './errors.js';
 import { type FeatureSource, openFeatureSource } from './features.js';
 import type { FeatureStore } from './featureStore.js';
@@ -119,6 +120,9 @@ function checkRequest({ network, train, validation, options, wholePictures }: Tr
   }
 }
 
+/** Batches that are loaded before the device asks for them. */
+const BATCHES_AHEAD = 2;
+
 interface Measured {
   readonly loss: number;
   readonly accuracy: number;
@@ -213,15 +217,12 @@ class Training {
 
   /**
    * One pass over the training pictures. A step's result is read while the next one runs, so that the GPU never waits;
-   * the next batch is loaded meanwhile too. Null where no step was taken.
+   * the next batches are loaded meanwhile too. Null where no step was taken.
    */
   private async epoch(epoch: number, meter: ProgressMeter): Promise<Measured | null> {
     const { train, options } = this.request;
-    const order = epochOrder(train.length, options.seed, epoch);
-    const batches: Sample[][] = [];
-    for (let start = 0; start < order.length; start += this.batchSize) {
-      batches.push(Array.from(order.subarray(start, start + this.batchSize), (index) => train[index] as Sample));
-    }
+    const order = Array.from(epochOrder(train.length, options.seed, epoch), (at) => train[at] as Sample);
+    const batches = batchesOf(order, this.batchSize);
     let lossSum = 0;
     let correct = 0;
     let seen = 0;
@@ -246,29 +247,22 @@ class Training {
         size,
       );
     };
-    const load = (index: number) => {
-      const batch = batches[index];
-      const inputs = batch ? this.training.load(batch, epoch, this.head.partSizes(batch.length)) : null;
-      inputs?.catch(() => undefined);
-      return inputs;
-    };
-    let next = load(0);
-    for (const [index, batch] of batches.entries()) {
-      const inputs = await next;
-      if (this.isCancelled() || inputs === null) break;
+    const load = (batch: readonly Sample[]) => this.training.load(batch, epoch, this.head.partSizes(batch.length));
+    let index = 0;
+    for await (const [batch, inputs] of ahead(batches, BATCHES_AHEAD, load)) {
+      if (this.isCancelled()) break;
       const labels = Uint32Array.from(batch, ({ label }) => label);
       const finish = this.head.trainStep(inputs, labels, options.learningRate);
       this.steps++;
-      next = load(index + 1);
+      index++;
       await settle();
-      pending = { finish, step: index + 1, size: batch.length };
+      pending = { finish, step: index, size: batch.length };
       if (this.isOverBudget()) {
         this.stopped = 'budget';
         break;
       }
     }
     await settle();
-    await next;
     return seen === 0 ? null : { loss: lossSum / seen, accuracy: correct / seen };
   }
 
@@ -277,16 +271,24 @@ class Training {
     let lossSum = 0;
     let correct = 0;
     const size = this.head.evaluationBatch;
-    for (let start = 0; start < validation.length; start += size) {
-      const batch = validation.slice(start, start + size);
+    let pending: ReturnType<TrainableHead['evaluateBatch']> | null = null;
+    const settle = async () => {
+      const result = await pending?.();
+      pending = null;
+      lossSum += result?.lossSum ?? 0;
+      correct += result?.correct ?? 0;
+    };
+    // The last batch is filled with its first picture, which then counts once.
+    const load = (batch: readonly Sample[]) =>
+      this.source.load(Array.from({ length: size }, (_, index) => (batch[index] ?? (batch[0] as Sample)).hash));
+    for await (const [batch, inputs] of ahead(batchesOf(validation, size), BATCHES_AHEAD, load)) {
       const labels = new Uint32Array(size).fill(IGNORED_LABEL);
       labels.set(batch.map(({ label }) => label));
-      const first = (batch[0] as Sample).hash;
-      const hashes = Array.from({ length: size }, (_, index) => batch[index]?.hash ?? first);
-      const result = await this.head.evaluateBatch(await this.source.load(hashes), labels)();
-      lossSum += result.lossSum;
-      correct += result.correct;
+      const finish = this.head.evaluateBatch(inputs, labels);
+      await settle();
+      pending = finish;
     }
+    await settle();
     return { loss: lossSum / validation.length, accuracy: correct / validation.length };
   }
 }

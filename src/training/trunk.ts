@@ -8,9 +8,6 @@ import type { Partition } from './partition.js';
 import type { FeatureType, RecordLayout } from './recordLayout.js';
 import type { PictureSource } from './types.js';
 
-/** Batches that are decoded before the device asks for them. */
-const BATCHES_AHEAD = 2;
-
 /** Takes the records of a batch, one after the other; false ends the computation. */
 export type RecordVisitor = (hashes: readonly string[], records: Uint8Array) => boolean | Promise<boolean>;
 
@@ -76,10 +73,7 @@ export class Trunk {
     return this.plan;
   }
 
-  /**
-   * Runs the trunk batch by batch. The next batches are decoded while the device works, and a batch is read back while the next
-   * one runs. An aborted signal ends it early.
-   */
+  /** Calls `visit` with the records of each batch. An aborted signal ends it early. */
   async compute(
     hashes: readonly string[],
     pictures: PictureSource,
@@ -89,40 +83,18 @@ export class Trunk {
   ): Promise<void> {
     if (hashes.length === 0) return;
     const plan = await this.compile();
-    const batches: (readonly string[])[] = [];
-    for (let start = 0; start < hashes.length; start += plan.batchSize) {
-      batches.push(hashes.slice(start, start + plan.batchSize));
-    }
-    const decoding: Promise<Uint8Array>[] = [];
-    const decode = (batch: readonly string[] | undefined) => {
-      if (!batch) return;
-      const bytes = pictures.load(batch);
-      bytes.catch(() => undefined);
-      decoding.push(bytes);
-    };
-    for (const batch of batches.slice(0, BATCHES_AHEAD)) decode(batch);
-    let running: { batch: readonly string[]; finish: () => Promise<Record<string, Float32Array>> } | null = null;
-    const settle = async (): Promise<boolean> => {
-      if (!running) return true;
-      const { batch, finish } = running;
-      running = null;
-      return visit(batch, layout.encode(await finish(), batch.length));
-    };
-    try {
-      for (const [index, batch] of batches.entries()) {
-        if (signal?.aborted) break;
-        const bytes = (await decoding.shift()) as Uint8Array;
-        decode(batches[index + BATCHES_AHEAD]);
-        const finish = plan.run(bytes);
-        const goOn = await settle();
-        running = { batch, finish };
-        if (!goOn) break;
-      }
-      await settle();
-    } finally {
-      const { finish } = (running as { finish: () => Promise<unknown> } | null) ?? {};
-      await Promise.allSettled([...decoding, finish?.()]);
-    }
+    await plan.runAll(
+      hashes.map((hash) => ({ hash })),
+      pictures,
+      (batch, values) => {
+        const records = layout.encode(values, batch.length);
+        return visit(
+          batch.map(({ hash }) => hash),
+          records,
+        );
+      },
+      signal,
+    );
   }
 
   /** Frees what the device holds for the trunk, which can compute no more then. */

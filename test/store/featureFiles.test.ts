@@ -162,6 +162,14 @@ describe('features on disk', () => {
     assert.deepEqual(await reread(), [...hashes].sort());
   });
 
+  test('one that is asked to keep several things at a time keeps all', async () => {
+    const records = await files.open(KEY, RECORD);
+    await Promise.all([0, 5, 10, 15].map((from) => append(records, hashes.slice(from, from + 5))));
+    assert.deepEqual(await readable(records), [...hashes].sort());
+    await records.close();
+    assert.deepEqual(await reread(), [...hashes].sort());
+  });
+
   test('the trunk that was used longest ago makes room, whole', async () => {
     const keys = ['one', 'two', 'three'].map(sha256);
     const bytesOf = async (key: string) => {
