@@ -10,6 +10,8 @@ import { product, type RightOperand } from '../product/product.js';
 import { transposeDense } from '../product/transpose.js';
 import { sumRows } from '../sumRows/sumRows.js';
 import { convolvedLength, type Pair, type WindowPadding } from '../window.js';
+import { isPointwise, patches } from './patches.js';
+import { hasPhases, stridedInputGradient } from './stridedGradient.js';
 
 export interface Conv2dAttributes {
   readonly stride: Pair;
@@ -76,7 +78,8 @@ export function conv2d(
       if (input === bias) return sumRows(b, dy);
       const operands = { x, weight, dy, geometry, groups };
       if (input === weight) return isDepthwise ? depthwiseWeightGradient(b, operands) : weightGradient(b, operands);
-      return isDepthwise ? depthwiseInputGradient(b, operands) : inputGradient(b, operands);
+      if (isDepthwise) return depthwiseInputGradient(b, operands);
+      return hasPhases(geometry) ? stridedInputGradient(b, operands) : inputGradient(b, operands);
     });
   });
   return separate ? activation(b, y, separate) : y;
@@ -130,19 +133,6 @@ function forwardGeometry(x: Tensor, y: Tensor, kernel: readonly number[], attrib
     start: [-padding.top, -padding.left],
     divisor: [1, 1],
   };
-}
-
-const isPointwise = ({ kernel, start, step, divisor, size, pixels }: PatchGeometry): boolean =>
-  [...kernel, ...step, ...divisor].every((value) => value === 1) &&
-  start.every((value) => value === 0) &&
-  size.join() === pixels.join();
-
-/** Patches of `tensor`; where every pixel is its own patch, the tensor's rows as they are. */
-function patches(tensor: Tensor, geometry: PatchGeometry, groupChannels: number): RightOperand {
-  const { stride } = rowLayout(tensor.shape);
-  const groupOffset = groupChannels * stride;
-  if (isPointwise(geometry)) return { tensor, kind: 'rows', groupOffset, stride };
-  return { tensor, kind: 'patches', groupOffset, stride, geometry };
 }
 
 export interface ConvolutionGradient {

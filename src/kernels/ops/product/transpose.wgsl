@@ -1,6 +1,9 @@
-// y[group, k, m, t] = x[group, m, k, t]: a transposition that leaves the last dimension together. One invocation for each (k, m)
-// of a group: workgroups in x run over m, in y over k, in z over groups.
-struct Parameters { rows: u32, columns: u32, taps: u32 }
+// y[group, k, m, t] = x[group, m, k, s(t)]: a transposition that leaves the last dimension together, or some of it: tap t of the
+// result is tap firstTap + (t / perLine) lineStep + (t % perLine) tapStep. One invocation for each (k, m) of a group: workgroups in
+// x run over m, in y over k, in z over groups.
+struct Parameters {
+  rows: u32, columns: u32, taps: u32, resultTaps: u32, firstTap: u32, perLine: u32, lineStep: u32, tapStep: u32,
+}
 @group(0) @binding(0) var<storage, read> x: array<T0>;
 @group(0) @binding(1) var<storage, read_write> y: array<T1>;
 @group(0) @binding(2) var<uniform> p: Parameters;
@@ -11,13 +14,15 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   if (m >= p.rows) {
     return;
   }
-  let start = id.z * p.rows * p.columns;
+  let matrix = id.z * p.rows * p.columns;
   // More columns than workgroups along a side: the rest in turns.
   for (var k = id.y; k < p.columns; k += groups.y) {
-    let inputStart = (start + m * p.columns + k) * p.taps;
-    let outputStart = (start + k * p.rows + m) * p.taps;
-    for (var tap = 0u; tap < p.taps; tap++) {
-      y[outputStart + tap] = T1(f32(x[inputStart + tap]));
+    let inputStart = (matrix + m * p.columns + k) * p.taps + p.firstTap;
+    let outputStart = (matrix + k * p.rows + m) * p.resultTaps;
+    for (var tap = 0u; tap < p.resultTaps; tap++) {
+      let line = tap / p.perLine;
+      let source = inputStart + line * p.lineStep + (tap - line * p.perLine) * p.tapStep;
+      y[outputStart + tap] = T1(f32(x[source]));
     }
   }
 }
