@@ -1,6 +1,5 @@
 // torchvision's colour adjustments of a float picture in [0, 1]: adjust_brightness, adjust_contrast, adjust_saturation,
 // adjust_hue, rgb_to_grayscale.
-const BRIGHTNESS = 0u;
 const CONTRAST = 1u;
 const SATURATION = 2u;
 const HUE = 3u;
@@ -32,31 +31,37 @@ fn turnHue(rgb: vec3f, turns: f32) -> vec3f {
   return unit(value - chroma * clamp(min(within, 4.0 - within), vec3f(0.0), vec3f(1.0)));
 }
 
+/** Those of brightness, contrast and saturation whose turns are `start` up to `end`. */
+fn blend(given: vec3f, factors: vec4f, order: vec4f, greyMean: f32, start: u32, end: u32) -> vec3f {
+  var rgb = given;
+  for (var turn = start; turn < end; turn++) {
+    let kind = u32(order[turn]);
+    let factor = factors[kind];
+    if (factor != 1.0) {
+      let other = select(select(0.0, greyMean, kind == CONTRAST), grey(rgb), kind == SATURATION);
+      rgb = unit(factor * rgb + (1.0 - factor) * other);
+    }
+  }
+  return rgb;
+}
+
+fn turnOf(order: vec4f, kind: u32) -> u32 {
+  return u32(dot(select(vec4f(0.0), vec4f(0.0, 1.0, 2.0, 3.0), order == vec4f(f32(kind))), vec4f(1.0)));
+}
+
 /**
- * The adjustments of one picture in its order, as far as `end`. `factors`: brightness, contrast, saturation, hue, of which
+ * The adjustments of one picture in its order, up to turn `end`. `factors`: brightness, contrast, saturation, hue, of which
  * 1, 1, 1, 0 do nothing. `greyMean`: mean of the grey picture when contrast has its turn.
  */
 fn adjust(given: vec3f, factors: vec4f, order: vec4f, greyMean: f32, end: u32) -> vec3f {
-  var rgb = given;
-  for (var turn = 0u; turn < 4u; turn++) {
-    let kind = u32(order[turn]);
-    if (kind == end) {
-      break;
+  // Hue is not one case in the loop: lanes that run in step would all compute it in every turn.
+  let hueTurn = turnOf(order, HUE);
+  var rgb = blend(given, factors, order, greyMean, 0u, min(hueTurn, end));
+  if (hueTurn < end) {
+    if (factors.w != 0.0) {
+      rgb = turnHue(rgb, factors.w);
     }
-    if (kind == HUE) {
-      if (factors.w != 0.0) {
-        rgb = turnHue(rgb, factors.w);
-      }
-      continue;
-    }
-    let factor = factors[kind];
-    if (factor != 1.0) {
-      var other = select(0.0, greyMean, kind == CONTRAST);
-      if (kind == SATURATION) {
-        other = grey(rgb);
-      }
-      rgb = unit(factor * rgb + (1.0 - factor) * other);
-    }
+    rgb = blend(rgb, factors, order, greyMean, hueTurn + 1u, end);
   }
   return rgb;
 }

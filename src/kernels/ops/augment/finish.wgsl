@@ -14,42 +14,47 @@ fn isIn(box: vec4f, pixel: vec2f) -> bool {
   return all(pixel >= box.xy) && all(pixel < box.zw);
 }
 
-fn finished(picture: u32, i: u32, pixel: vec2f) -> vec3f {
-  let row = picture * 8u;
-  let column = picture * p.height * p.width + i;
-  let given = vec3f(f32(x[column]), f32(x[p.stride + column]), f32(x[2u * p.stride + column]));
-  var rgb = adjust(given, vec4f(table[row + 3u]), vec4f(table[row + 4u]), f32(means[picture]), 4u);
-  let last = vec4f(table[row + 6u]);
-  if (last.w != 0.0) {
-    rgb = vec3f(grey(rgb));
-  }
-  let ordered = select(rgb, rgb.zyx, p.reversed == 1u);
-  return select(ordered * p.factor.xyz + p.offset.xyz, last.xyz, isIn(vec4f(table[row + 5u]), pixel));
-}
-
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let picture = group.y;
-  let mixing = vec4f(table[picture * 8u + 2u]).zw;
-  let pasted = vec4f(table[picture * 8u + 7u]);
+  let own = group.y;
+  let mixing = vec4f(table[own * 8u + 2u]).zw;
+  let pasted = vec4f(table[own * 8u + 7u]);
+  let mixes = mixing.x != 1.0 || any(pasted.xy != pasted.zw);
   let pixels = p.height * p.width;
+  var values: array<vec3f, PIXELS>;
+  for (var turn = 0u; turn < select(1u, 2u, mixes); turn++) {
+    let picture = select(own, u32(mixing.y), turn == 1u);
+    let factors = vec4f(table[picture * 8u + 3u]);
+    let order = vec4f(table[picture * 8u + 4u]);
+    let erased = vec4f(table[picture * 8u + 5u]);
+    let last = vec4f(table[picture * 8u + 6u]);
+    let greyMean = f32(means[picture]);
+    for (var k = 0u; k < PIXELS; k++) {
+      let i = (group.x * PIXELS + k) * 64u + lane;
+      let pixel = vec2f(f32(i % p.width), f32(i / p.width));
+      let ownShare = select(mixing.x, 0.0, isIn(pasted, pixel));
+      let share = select(ownShare, 1.0 - ownShare, turn == 1u);
+      if (i >= pixels || share == 0.0) {
+        continue;
+      }
+      let column = picture * pixels + i;
+      let given = vec3f(f32(x[column]), f32(x[p.stride + column]), f32(x[2u * p.stride + column]));
+      var rgb = adjust(given, factors, order, greyMean, 4u);
+      if (last.w != 0.0) {
+        rgb = vec3f(grey(rgb));
+      }
+      let ordered = select(rgb, rgb.zyx, p.reversed == 1u);
+      let value = select(ordered * p.factor.xyz + p.offset.xyz, last.xyz, isIn(erased, pixel));
+      values[k] += share * value;
+    }
+  }
   for (var k = 0u; k < PIXELS; k++) {
     let i = (group.x * PIXELS + k) * 64u + lane;
-    if (i >= pixels) {
-      break;
+    if (i < pixels) {
+      let column = own * pixels + i;
+      y[column] = T3(values[k].x);
+      y[p.stride + column] = T3(values[k].y);
+      y[2u * p.stride + column] = T3(values[k].z);
     }
-    let pixel = vec2f(f32(i % p.width), f32(i / p.width));
-    let own = select(mixing.x, 0.0, isIn(pasted, pixel));
-    var value = vec3f(0.0);
-    for (var turn = 0u; turn < 2u; turn++) {
-      let share = select(own, 1.0 - own, turn == 1u);
-      if (share != 0.0) {
-        value += share * finished(select(picture, u32(mixing.y), turn == 1u), i, pixel);
-      }
-    }
-    let column = picture * pixels + i;
-    y[column] = T3(value.x);
-    y[p.stride + column] = T3(value.y);
-    y[2u * p.stride + column] = T3(value.z);
   }
 }

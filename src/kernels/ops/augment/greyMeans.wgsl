@@ -13,12 +13,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let picture = group.x;
   let factors = vec4f(table[picture * 8u + 3u]);
   let order = vec4f(table[picture * 8u + 4u]);
+  let end = turnOf(order, CONTRAST);
   let pixels = select(p.pixels, 0u, factors.y == 1.0);
   var sum = 0.0;
   for (var i = lane; i < pixels; i += lanes) {
     let column = picture * p.pixels + i;
     let rgb = vec3f(f32(x[column]), f32(x[p.stride + column]), f32(x[2u * p.stride + column]));
-    sum += grey(adjust(rgb, factors, order, 0.0, CONTRAST));
+    sum += grey(adjust(rgb, factors, order, 0.0, end));
   }
   sums[lane] = sum;
   for (var half = lanes / 2u; half > 0u; half /= 2u) {
