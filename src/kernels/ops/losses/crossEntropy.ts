@@ -9,14 +9,10 @@ import {
   checkDense,
   checkLogits,
   type LossOptions,
+  lossGrids,
   orAny,
-  PARALLEL_CLASSES,
   reduceLoss,
 } from './loss.js';
-
-const WORKGROUP = 64;
-const COLUMNS = 8;
-const CLASSES_PER_INVOCATION = { subgroup8: 64, workgroup: 4 } as const;
 
 export interface CrossEntropyOptions extends LossOptions {
   /** s: the target is (1 - s) of what is given and s / C on every class (Szegedy et al. 2016, section 7). 0 without. */
@@ -110,10 +106,10 @@ function crossEntropy(b: PlanBuilder, logits: Tensor, targets: Tensor, terms: Te
     (terms.sampleWeights ? SAMPLE_WEIGHTS : 0);
   const { stride } = rowLayout(logits.shape);
   const uniforms = [classes, batch, stride, flags, f32(terms.smoothing), f32(terms.gamma)];
-  const family = b.engine.kernelFamily;
+  const grids = lossGrids(b, batch, classes);
   b.dispatch({
     label: 'cross-entropy',
-    program: { label: 'cross-entropy', code: lossSource, constants: { lanes: PARALLEL_CLASSES[family] } },
+    program: { label: 'cross-entropy', code: lossSource, constants: grids.constants },
     bindings: [
       read(logits),
       read(targets),
@@ -124,7 +120,7 @@ function crossEntropy(b: PlanBuilder, logits: Tensor, targets: Tensor, terms: Te
       write(statistics),
     ],
     uniforms,
-    workgroups: [Math.ceil(batch / COLUMNS), 1, 1],
+    workgroups: grids.forward,
   });
   const { loss, correct, factor } = reduceLoss(b, perSample, counts, terms.denominator);
   b.differentiable([logits], loss, (upstream) => {
@@ -142,7 +138,7 @@ function crossEntropy(b: PlanBuilder, logits: Tensor, targets: Tensor, terms: Te
         write(gradient),
       ],
       uniforms,
-      workgroups: [Math.ceil(batch / WORKGROUP), Math.ceil(classes / CLASSES_PER_INVOCATION[family]), 1],
+      workgroups: grids.backward,
     });
     return [gradient];
   });

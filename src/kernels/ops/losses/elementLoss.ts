@@ -13,15 +13,11 @@ import {
   checkLogits,
   type Loss,
   type LossOptions,
+  lossGrids,
   orAny,
-  PARALLEL_CLASSES,
   reduceLoss,
 } from './loss.js';
 import sigmoidFocalSource from './sigmoidFocal.wgsl.js';
-
-const WORKGROUP = 64;
-const COLUMNS = 8;
-const CLASSES_PER_INVOCATION = { subgroup8: 64, workgroup: 4 } as const;
 
 export interface ElementLossOptions extends LossOptions {
   /** Factor of each output's loss, dense float [C]; not part of the denominator. */
@@ -135,7 +131,7 @@ function elementLoss(
     (positiveWeights ? POSITIVE_WEIGHTS : 0) |
     (sampleWeights ? SAMPLE_WEIGHTS : 0);
   const uniforms = [classes, batch, rowLayout(logits.shape).stride, flags, ...own];
-  const family = b.engine.kernelFamily;
+  const grids = lossGrids(b, batch, classes);
   const given = [
     read(logits),
     read(targets),
@@ -145,10 +141,10 @@ function elementLoss(
   ];
   b.dispatch({
     label: name,
-    program: { label: name, code: lossSource + source, constants: { lanes: PARALLEL_CLASSES[family] } },
+    program: { label: name, code: lossSource + source, constants: grids.constants },
     bindings: [...given, write(perSample), write(counts)],
     uniforms,
-    workgroups: [Math.ceil(batch / COLUMNS), 1, 1],
+    workgroups: grids.forward,
   });
   const { loss, correct, factor } = reduceLoss(b, perSample, counts, options.denominator);
   b.differentiable([logits], loss, (upstream) => {
@@ -158,7 +154,7 @@ function elementLoss(
       program: { label: `${name} gradient`, code: gradientSource + source },
       bindings: [...given, read(factor), read(upstream), write(gradient)],
       uniforms,
-      workgroups: [Math.ceil(batch / WORKGROUP), Math.ceil(classes / CLASSES_PER_INVOCATION[family]), 1],
+      workgroups: grids.backward,
     });
     return [gradient];
   });

@@ -1,4 +1,4 @@
-import { type Binding, read, write } from '../../dispatch.js';
+import { type Binding, type Grid, read, write } from '../../dispatch.js';
 import { EngineError } from '../../errors.js';
 import { type PlanBuilder } from '../../planBuilder.js';
 import type { Tensor } from '../../tensor.js';
@@ -32,7 +32,27 @@ export interface LossOptions {
   readonly sampleWeights?: Tensor | null;
 }
 
-export const PARALLEL_CLASSES = { subgroup8: 1, workgroup: 32 } as const;
+/** Pictures of a workgroup of a loss's forward kernel: the constant `columns` there. */
+const PICTURES = 8;
+/** Invocations that share the classes of a picture forward; classes of an invocation backward. */
+const SHARING = {
+  subgroup8: { lanes: 1, classes: 64 },
+  workgroup: { lanes: 32, classes: 4 },
+} as const;
+
+/** How a loss's kernels are cut: lanes and grid of the forward, grid (64 pictures wide) of the backward kernel. */
+export function lossGrids(
+  b: PlanBuilder,
+  batch: number,
+  classes: number,
+): { constants: { lanes: number }; forward: Grid; backward: Grid } {
+  const sharing = SHARING[b.engine.kernelFamily];
+  return {
+    constants: { lanes: sharing.lanes },
+    forward: [Math.ceil(batch / PICTURES), 1, 1],
+    backward: [Math.ceil(batch / 64), Math.ceil(classes / sharing.classes), 1],
+  };
+}
 
 /** The loss, hits and what gradients multiply by, [1] each, from each picture's loss and (weight, hit) [N, 2]. */
 export function reduceLoss(b: PlanBuilder, perSample: Tensor, counts: Tensor, denominator: Tensor | null | undefined) {
