@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import sharp from 'sharp';
+import { decodePicture } from '../../src/datasets/decode.js';
 import type { Engine } from '../../src/kernels/engine.js';
 import type { Network, Preprocessing, Weights } from '../../src/models/network.js';
+import { imagenetPreprocessing } from '../../src/models/preprocessing.js';
 import { openEngine, releaseGpu } from '../../src/runtime/gpu.js';
 import { AugmentedPictures } from '../../src/training/augmentation/augmentedPictures.js';
 import { type AugmentationPolicy, NO_AUGMENTATION } from '../../src/training/augmentation/policy.js';
@@ -199,6 +202,29 @@ describe('training on augmented pictures', () => {
       sizes.reduce((sum, size) => sum + size, 0),
       41,
     );
+  });
+
+  test('the middle of the whole picture is the picture that validation sees', async () => {
+    const [width, height] = [512, 384];
+    const pixels = Buffer.from(
+      Array.from({ length: width * height * 3 }, (_, i) => {
+        const [x, y] = [Math.floor(i / 3) % width, Math.floor(i / 3 / width)];
+        return Math.round(128 + 100 * Math.sin(x / (7 + (i % 3))) * Math.cos(y / 11));
+      }),
+    );
+    const png = await sharp(pixels, { raw: { width, height, channels: 3 } })
+      .png()
+      .toBuffer();
+    const preprocessing = imagenetPreprocessing(224, 224);
+    const seen = await decodePicture(png, preprocessing);
+    const whole = await decodePicture(png, wholePicture(preprocessing));
+    assert.equal(whole.length, 256 * 256 * 3);
+    // Both are rounded to bytes.
+    seen.forEach((value, i) => {
+      const [x, y] = [Math.floor(i / 3) % 224, Math.floor(i / 3 / 224)];
+      const same = whole[((y + 16) * 256 + x + 16) * 3 + (i % 3)] as number;
+      assert.ok(Math.abs(value - same) <= 2, `${x}, ${y}: ${same} instead of ${value}`);
+    });
   });
 
   test('what cannot be is refused', async () => {
