@@ -1,5 +1,6 @@
 import { EngineError } from '../../errors.js';
-import { type LayoutKind, rowLayout, type Shape, type Tensor } from '../../tensor.js';
+import type { Shape, Tensor } from '../../tensor.js';
+import { stridesOf } from '../view/view.js';
 
 /** Most dimensions that broadcasting takes. */
 const MAX_RANK = 6;
@@ -34,25 +35,9 @@ export function broadcastShape(what: string, x: Shape, y: Shape): Shape {
   });
 }
 
-/** From one element to the next along each of the dimensions of `shape`, in elements. */
-function elementStrides(shape: Shape, layout: LayoutKind): number[] {
-  if (layout === 'rows') {
-    const { stride } = rowLayout(shape);
-    const [, , height = 1, width = 1] = shape;
-    return [height * width, stride, width, 1].slice(0, shape.length);
-  }
-  const strides: number[] = [];
-  let next = 1;
-  for (const size of [...shape].reverse()) {
-    strides.unshift(next);
-    next *= size;
-  }
-  return strides;
-}
-
 /** An operand's strides along the dimensions of `whole`, 0 where it repeats. */
 export function broadcastStrides({ tensor, shape }: Operand, whole: Shape): number[] {
-  const own = elementStrides(shape, tensor.layout);
+  const own = stridesOf({ shape, layout: tensor.layout });
   const offset = whole.length - shape.length;
   return whole.map((_, dimension) =>
     (shape[dimension - offset] ?? 1) === 1 ? 0 : (own[dimension - offset] as number),
