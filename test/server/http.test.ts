@@ -70,11 +70,12 @@ describe('GraphQL over HTTP', () => {
     assert.equal(tooMany.errors[0]?.extensions?.code, 'BAD_USER_INPUT');
     assert.match(tooMany.errors[0]?.message ?? '', /first must not be greater than 100/);
     const nested = await server.query('mutation ($input: TrainInput!) { train(input: $input) { id } }', {
-      input: { networkId: 'n', datasetId: 'd', options: { epochs: 0, momentum: 2 } },
+      input: { networkId: 'n', datasetId: 'd', options: { epochs: 0, momentum: 2, classWeights: [1, 0] } },
     });
     assert.equal(nested.errors[0]?.extensions?.code, 'BAD_USER_INPUT');
     assert.match(nested.errors[0]?.message ?? '', /options\.epochs must not be less than 1/);
     assert.match(nested.errors[0]?.message ?? '', /options\.momentum must not be greater than/);
+    assert.match(nested.errors[0]?.message ?? '', /each value in classWeights must not be less than/);
   });
 
   test('layers are selected in exactly one way', async () => {
