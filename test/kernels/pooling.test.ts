@@ -119,7 +119,7 @@ const POOLS: Pool[] = [
   { x: [1, 2, 10, 11], kernel: [3, 2], stride: [2, 3], padding: [0, 1, 2, 0], ceilMode: true },
   { x: [1, 2, 8, 8], kernel: [3, 3], stride: [2, 2], ceilMode: true },
   // The last window in ceil mode would begin in the padding behind: it does not count.
-  { x: [1, 1, 6, 6], kernel: [2, 2], stride: [3, 3], padding: [1, 1, 1, 1], ceilMode: true },
+  { x: [1, 1, 5, 5], kernel: [2, 2], stride: [3, 3], padding: [1, 1, 1, 1], ceilMode: true },
   { x: [2, 3, 9, 8], kernel: [3, 2], stride: [1, 2], dilation: [2, 3] },
   { x: [1, 3, 9, 10], kernel: [3, 3], stride: [2, 2], dilation: [2, 2], padding: [2, 2, 2, 2] },
   { x: [1, 2, 10, 9], kernel: [2, 3], stride: [3, 2], dilation: [3, 2], padding: [1, 3, 2, 0], ceilMode: true },

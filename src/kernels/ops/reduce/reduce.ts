@@ -2,8 +2,9 @@ import { f32, linearGrid, read, write } from '../../dispatch.js';
 import { EngineError } from '../../errors.js';
 import type { PlanBuilder } from '../../planBuilder.js';
 import { elementCount, type Tensor } from '../../tensor.js';
-import { axisUniforms, type CopyAxis, copyView, joinAxes, walkSource } from '../view/copyView.js';
+import { axisUniforms, type CopyAxis, copyView, joinAxes } from '../view/copyView.js';
 import { layoutLike, resolveAxis, show, stridesOf, temporaryLike } from '../view/view.js';
+import { walkSource } from '../view/walkSource.js';
 import gradientSource from './reduceGradient.wgsl.js';
 import { reduction, type ReductionKind } from './reduction.js';
 
@@ -127,7 +128,7 @@ function gradient(
 @group(0) @binding(${names.length + 1}) var<uniform> p: Parameters;
 alias Result = T${names.length};
 fn gradient(there: i32, here: i32) -> f32 { return ${GRADIENTS[formula]}; }
-${walkSource}
+${walkSource(axes.length)}
 ${gradientSource}`,
     },
     bindings: [...names.map((name) => read(operands[name] as Tensor)), write(dx)],

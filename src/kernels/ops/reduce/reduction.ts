@@ -2,7 +2,8 @@ import { type Binding, f32, linearGrid, MAX_GROUPS, read, write } from '../../di
 import type { PlanBuilder } from '../../planBuilder.js';
 import type { Tensor } from '../../tensor.js';
 import { reductionLanes } from '../sumRows/sumRows.js';
-import { axisUniforms, type CopyAxis, joinAxes, walkSource } from '../view/copyView.js';
+import { axisUniforms, type CopyAxis, joinAxes } from '../view/copyView.js';
+import { walkSource } from '../view/walkSource.js';
 import lanesSource from './lanes.wgsl.js';
 import reducedSource from './reduced.wgsl.js';
 import serialSource from './serial.wgsl.js';
@@ -83,6 +84,23 @@ export function reduction(b: PlanBuilder, options: Reduction): void {
 
 const product = (axes: readonly CopyAxis[]): number => axes.reduce((sizes, { size }) => sizes * size, 1);
 
+/** WGSL: where element k of the reduced range lies, counted from its first one. Unrolled as `walkSource` is. */
+function reducedAtSource(rank: number): string {
+  const steps = Array.from({ length: rank - 1 }, (_, i) => {
+    const axis = rank - 1 - i;
+    return `next = rest / u32(p.reduced[${axis}].x);
+  at += i32(rest - next * u32(p.reduced[${axis}].x)) * p.reduced[${axis}].y;
+  rest = next;`;
+  });
+  return `fn reducedAt(k: u32) -> i32 {
+  var rest = k;
+  var next = 0u;
+  var at = 0;
+  ${steps.join('\n  ')}
+  return at + i32(rest) * p.reduced[0].y;
+}`;
+}
+
 interface Loops {
   readonly formula: Formula;
   readonly kept: readonly CopyAxis[];
@@ -107,14 +125,16 @@ ${usesGiven ? '@group(0) @binding(2) var<storage, read> given: array<T2>;' : ''}
 alias Result = T1;
 fn term(value: f32, at: i32) -> f32 { return ${formula.term}; }
 fn combine(a: f32, b: f32) -> f32 { return ${formula.combine}; }
+fn innermost() -> vec2i { return p.reduced[${reduced.length - 1}].xy; }
 fn finish(total: f32) -> f32 { return ${formula.finish}; }
 ${reducedSource}
-${walkSource}
+${reducedAtSource(reduced.length)}
+${walkSource(kept.length)}
 ${parts === null ? serialSource : lanesSource}`;
   b.dispatch({
     label,
     program: {
-      label: `reduce ${kind} ${parts === null ? 'by invocations' : 'by workgroups'}`,
+      label: `reduce ${kind} ${kept.length} by ${reduced.length} loops, ${parts === null ? 'by invocations' : 'by workgroups'}`,
       code,
       ...(parts === null ? {} : { constants: reductionLanes(b) }),
     },

@@ -6,7 +6,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
     return;
   }
   let place = placeAt(i);
-  let inner = p.reduced[p.reduced_rank - 1u];
+  let inner = innermost();
   let length = u32(inner.x);
   var total = p.start;
   for (var first = 0u; first < p.reduced_count; first += length) {

@@ -3,9 +3,7 @@ import { EngineError } from '../../errors.js';
 import type { PlanBuilder } from '../../planBuilder.js';
 import { alignTo, elementCount, rowLayout, type Tensor } from '../../tensor.js';
 import copySource from './copy.wgsl.js';
-import walkSource from './walk.wgsl.js';
-
-export { walkSource };
+import { walkSource } from './walkSource.js';
 
 /** A loop of a copy: `size` elements, so many elements apart in the source (`from`) and in the target (`to`). */
 export interface CopyAxis {
@@ -28,7 +26,7 @@ export function joinAxes(axes: readonly CopyAxis[]): CopyAxis[] {
   return joined.length > 0 ? joined : [{ size: 1, from: 1, to: 1 }];
 }
 
-/** The uniforms that `walk.wgsl` reads as `axes`. Throws `LIMIT_EXCEEDED` for more than 8 loops. */
+/** The uniforms that `walkSource` reads as `axes`. Throws `LIMIT_EXCEEDED` for more than 8 loops. */
 export function axisUniforms(axes: readonly CopyAxis[], label: string): number[] {
   if (axes.length > MAX_AXES) {
     throw new EngineError('LIMIT_EXCEEDED', `${label}: ${axes.length} separate dimensions; at most ${MAX_AXES}.`);
@@ -78,8 +76,8 @@ export function copyView(b: PlanBuilder, { label, source, from = 0, target, to =
   b.dispatch({
     label,
     program: {
-      label: `copy view by ${isQuads ? 'quads' : 'elements'}`,
-      code: `alias From = ${kind}0;\nalias To = ${kind}1;\n${copySource}\n${walkSource}`,
+      label: `copy view by ${isQuads ? 'quads' : 'elements'}, ${loops.length} loops`,
+      code: `alias From = ${kind}0;\nalias To = ${kind}1;\n${copySource}\n${walkSource(loops.length)}`,
     },
     bindings: [read(source), target],
     uniforms: [count, loops.length, fromUnit, toUnit, ...axisUniforms(loops, label)],

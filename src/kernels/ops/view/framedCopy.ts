@@ -3,7 +3,7 @@ import { EngineError } from '../../errors.js';
 import type { PlanBuilder } from '../../planBuilder.js';
 import type { Tensor } from '../../tensor.js';
 import { wholeLength } from './copyView.js';
-import source from './framedCopy.wgsl.js';
+import { framedSource, type LoopKind } from './framedSource.js';
 import { stridesOf } from './view.js';
 
 /** What lies outside of the source: a constant, its outermost elements, or its mirror image around them. */
@@ -15,7 +15,6 @@ export interface Frame {
   readonly step: number;
 }
 
-const BORDERS: readonly Border[] = ['constant', 'edge', 'reflect'];
 const MAX_LOOPS = 6;
 
 interface Loop extends Frame {
@@ -61,12 +60,12 @@ export function framedCopy(
   let loops = joinLoops(all.filter((loop) => loop.size > 1 || !coversAll(loop)));
   if (loops.length === 0) loops = [{ size: 1, from: 1, to: 1, start: 0, step: 1, limit: 1 }];
   const inner = loops.at(-1) as Loop;
-  let kind = 'T';
+  let isQuads = false;
   if (coversAll(inner) && inner.from === 1 && inner.to === 1) {
     const size = wholeLength(inner.size, from, target);
     const outer = loops.slice(0, -1);
     if ([size, ...outer.flatMap((loop) => [loop.from, loop.to])].every((value) => value % 4 === 0)) {
-      kind = 'V';
+      isQuads = true;
       loops = [
         ...outer.map((loop) => ({ ...loop, from: loop.from / 4, to: loop.to / 4 })),
         { ...inner, size: size / 4, limit: size / 4 },
@@ -76,21 +75,30 @@ export function framedCopy(
   if (loops.length > MAX_LOOPS) {
     throw new EngineError('LIMIT_EXCEEDED', `${label}: rank ${target.shape.length}; at most ${MAX_LOOPS}.`);
   }
-  const uniforms = loops.flatMap((loop) => [loop.size, loop.from, loop.to, loop.start, loop.step, loop.limit, 0, 0]);
+  const uniforms = loops.flatMap((loop) => [
+    loop.size,
+    loop.from,
+    loop.to,
+    loop.start,
+    loop.step,
+    loop.limit - 1,
+    0,
+    0,
+  ]);
   const count = loops.reduce((product, { size }) => product * size, 1);
-  const float = kind === 'V' ? 'vec4f' : 'f32';
+  const kinds = loops.map((loop): LoopKind => (coversAll(loop) ? 'whole' : loop.step === 1 ? 'shifted' : 'stepped'));
   b.dispatch({
     label,
     program: {
-      label: `framed copy by ${kind === 'V' ? 'quads' : 'elements'}`,
-      code: `alias From = ${kind}0;\nalias To = ${kind}1;\nalias FromFloat = ${float};\n${source}`,
+      label: `framed copy by ${isQuads ? 'quads' : 'elements'}, ${border.kind}, ${kinds.join(' ')}`,
+      code: framedSource(kinds, border.kind, isQuads),
     },
     bindings: [read(from), write(target)],
     uniforms: [
       count,
-      loops.length,
-      BORDERS.indexOf(border.kind),
       f32(border.value ?? 0),
+      0,
+      0,
       ...uniforms,
       ...Array.from({ length: 8 * MAX_LOOPS - uniforms.length }, () => 0),
     ],
