@@ -78,6 +78,8 @@ const CASES: OpCase[] = [
   ...KINDS.map((kind) => binaryCase(kind, rows(2, 3, 5, 7), rows(2, 3, 1, 1))),
   binaryCase('mul', rows(3, 5, 4, 4), rows(3, 5, 1, 1)),
   binaryCase('mul', rows(5, 2, 1, 3), rows(5, 2, 1, 1)),
+  // Many short sums.
+  binaryCase('mul', rows(3, 101, 3, 3), rows(3, 101, 1, 1)),
   binaryCase('sub', rows(2, 3, 1, 1), rows(2, 3, 5, 7)),
   binaryCase('mul', rows(2, 3, 3, 3), dense(2, 3, 1, 1)),
   // Per channel.

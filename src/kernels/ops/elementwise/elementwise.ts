@@ -3,7 +3,15 @@ import type { PlanBuilder } from '../../planBuilder.js';
 import { elementCount, quadCount, rowLayout, type Shape, type Tensor } from '../../tensor.js';
 import { reductionLanes } from '../sumRows/sumRows.js';
 import { broadcastStrides, type Operand, type Walk, walk } from './broadcast.js';
-import { equalSource, type Formula, planeSource, type PlaneMode, stridedSource, sumSource } from './source.js';
+import {
+  equalSource,
+  type Formula,
+  planeSource,
+  type PlaneMode,
+  serialSumSource,
+  stridedSource,
+  sumSource,
+} from './source.js';
 
 const WORKGROUP = 64;
 /** So that what is loaded per row pays. */
@@ -102,6 +110,9 @@ function planesOf(operands: readonly Operand[], result: Tensor): Planes | null {
 /** Elements under one workgroup above which a sum with few results is taken in two steps. */
 const LONG_SUM = 4096;
 const FEW_RESULTS = 32;
+/** Up to which length a sum is left to one invocation, where there are many of them. */
+const SHORT_SUM = 64;
+const MANY_RESULTS = 256;
 
 /**
  * result = the sum of the formula over the dimensions of `whole` in which the result repeats. The order of the addends is
@@ -131,16 +142,18 @@ export function summed(b: PlanBuilder, options: Elementwise, whole: Shape, resul
     [broadcastStrides(result, whole), ...strides],
   );
   const inner = walk(reduced, whole, strides);
+  const isSerial = length <= SHORT_SUM && count >= MANY_RESULTS;
+  const source = isSerial ? serialSumSource : sumSource;
   b.dispatch({
     label,
     program: {
       label: `sum ${formula.expression}`,
-      code: sumSource(formula, kept.sizes.length, inner.sizes.length),
-      constants: reductionLanes(b),
+      code: source(formula, kept.sizes.length, inner.sizes.length),
+      ...(isSerial ? {} : { constants: reductionLanes(b) }),
     },
     bindings: [...operands.map(({ tensor }) => read(tensor)), write(result.tensor)],
     uniforms: [count, length, ...loopUniforms(kept), ...loopUniforms(inner)],
-    workgroups: linearGrid(count, 1),
+    workgroups: isSerial ? linearGrid(count) : linearGrid(count, 1),
   });
   return result.tensor;
 }

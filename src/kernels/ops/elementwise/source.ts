@@ -146,16 +146,12 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
 }`;
 }
 
-/**
- * Any strides: an element of the result per workgroup, the sum of the formula over the reduced dimensions; lane sums first, then
- * a tree, the same order every time.
- */
-export function sumSource(formula: Formula, kept: number, reduced: number): string {
+/** The walk over kept and reduced dimensions that both ways to sum have in common. */
+function sumParts(formula: Formula, kept: number, reduced: number) {
   const { length } = formula.names;
   const names = operandNames(length);
-  return `// A power of two: one SIMD register on software adapters, where each further one costs a switch at every barrier.
-override lanes: u32 = 64u;
-struct Parameters {
+  return {
+    declarations: `struct Parameters {
   count: u32, length: u32,
   ${walkFields('kept', kept, ['Result', ...names])}
   ${walkFields('reduced', reduced, names)}
@@ -164,7 +160,45 @@ ${bindings(
   formula.names.map(() => 'T'),
   'T',
 )}
-${combine(formula)}
+${combine(formula)}`,
+    begin: `${decompose('kept', kept, 'i')}
+  ${names.map((name, j) => `let start${j} = ${offset('kept', kept, name)};`).join('\n  ')}
+  var sum = 0.0;`,
+    addend: `${decompose('reduced', reduced, 'r')}
+    sum += combine(${names
+      .map((name, j) => `vec4f(f32(operand${j}[start${j} + ${offset('reduced', reduced, name)}]))`)
+      .join(', ')}).x;`,
+    store: (value: string) => `result[${offset('kept', kept, 'Result')}] = T${length}(${value});`,
+  };
+}
+
+/** Any strides: an element of the result per invocation, the sum of the formula over the reduced dimensions, one by one. */
+export function serialSumSource(formula: Formula, kept: number, reduced: number): string {
+  const { declarations, begin, addend, store } = sumParts(formula, kept, reduced);
+  return `${declarations}
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = id.y * groups.x * 64u + id.x;
+  if (i >= p.count) {
+    return;
+  }
+  ${begin}
+  for (var r = 0u; r < p.length; r++) {
+    ${addend}
+  }
+  ${store('sum')}
+}`;
+}
+
+/**
+ * Any strides: an element of the result per workgroup, the sum of the formula over the reduced dimensions; lane sums first, then
+ * a tree, the same order every time.
+ */
+export function sumSource(formula: Formula, kept: number, reduced: number): string {
+  const { declarations, begin, addend, store } = sumParts(formula, kept, reduced);
+  return `// A power of two: one SIMD register on software adapters, where each further one costs a switch at every barrier.
+override lanes: u32 = 64u;
+${declarations}
 var<workgroup> sums: array<f32, lanes>;
 
 @compute @workgroup_size(lanes)
@@ -173,14 +207,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   if (i >= p.count) {
     return;
   }
-  ${decompose('kept', kept, 'i')}
-  ${names.map((name, j) => `let start${j} = ${offset('kept', kept, name)};`).join('\n  ')}
-  var sum = 0.0;
+  ${begin}
   for (var r = lane; r < p.length; r += lanes) {
-    ${decompose('reduced', reduced, 'r')}
-    sum += combine(${names
-      .map((name, j) => `vec4f(f32(operand${j}[start${j} + ${offset('reduced', reduced, name)}]))`)
-      .join(', ')}).x;
+    ${addend}
   }
   sums[lane] = sum;
   for (var half = lanes / 2u; half > 0u; half /= 2u) {
@@ -190,7 +219,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
     }
   }
   if (lane == 0u) {
-    result[${offset('kept', kept, 'Result')}] = T${length}(sums[0]);
+    ${store('sums[0]')}
   }
 }`;
 }
