@@ -5,7 +5,7 @@ import { StoredRecords } from './featureShards.js';
 export interface FeatureFilesOptions {
   /** Bytes that all trunks may take together. */
   readonly limitBytes: number;
-  /** Hears why records could not be kept: a full disk must not end a run. */
+  /** Hears why records cannot be kept: a full disk or a folder of somebody else's must not end a run. */
   readonly onProblem?: (error: unknown) => void;
 }
 
@@ -27,17 +27,21 @@ export class FeatureFiles {
     private readonly options: FeatureFilesOptions,
   ) {}
 
-  /** The records under `key`, 64 hexadecimal digits. What is damaged counts as missing. */
-  async open(key: string, recordBytes: number): Promise<StoredRecords> {
+  /** The records under `key`, 64 hexadecimal digits. What is damaged counts as missing. Null where the folder cannot be used. */
+  async open(key: string, recordBytes: number): Promise<StoredRecords | null> {
     if (!KEY.test(key)) throw new RangeError(`${JSON.stringify(key)} is no key: that is 64 hexadecimal digits.`);
     const folder = join(this.root, key);
-    await mkdir(folder, { recursive: true });
-    await utimes(folder, new Date(), new Date());
-    await this.makeRoom(folder, 0);
-    return StoredRecords.open(folder, recordBytes, {
-      reserve: (bytes) => this.makeRoom(folder, bytes),
-      onProblem: this.options.onProblem ?? (() => undefined),
-    });
+    const onProblem = this.options.onProblem ?? (() => undefined);
+    try {
+      await mkdir(folder, { recursive: true });
+      await utimes(folder, new Date(), new Date());
+      await this.makeRoom(folder, 0);
+      const reserve = (bytes: number) => this.makeRoom(folder, bytes);
+      return await StoredRecords.open(folder, recordBytes, { reserve, onProblem });
+    } catch (error) {
+      onProblem(error);
+      return null;
+    }
   }
 
   /** Deletes other trunks than that in `folder` until `bytes` more fit, if they can. Returns the bytes that are free then. */

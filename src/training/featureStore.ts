@@ -5,9 +5,9 @@
 export interface FeatureStore {
   /**
    * The records that were kept under `key` (64 hexadecimal digits: all that a feature depends on besides the picture), each of
-   * `recordBytes`.
+   * `recordBytes`. Null where nothing can be kept.
    */
-  open(key: string, recordBytes: number): Promise<FeatureRecords>;
+  open(key: string, recordBytes: number): Promise<FeatureRecords | null>;
 }
 
 export interface FeatureRecords {

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { after, before, describe, test } from 'node:test';
 import pino from 'pino';
@@ -131,6 +133,27 @@ describe('jobs on the GPU, in a worker process', () => {
     const { result } = await services.evaluate({ networkId: network.id, datasetId, split: 'test' });
     t.diagnostic(`accuracy ${result.accuracy.toFixed(2)}`);
     assert.ok(result.accuracy > 0.7);
+  });
+
+  test('what frozen layers make of the pictures is kept for the next run, which ends with the same bits', async () => {
+    const runs: Weights[] = [];
+    const shards = async () => {
+      const files = await readdir(join(folder.path, 'features'), { recursive: true });
+      return files.filter((file) => file.endsWith('.records')).sort();
+    };
+    const before = await shards();
+    const kept: string[][] = [];
+    for (let i = 0; i < 2; i++) {
+      const network = await importSmall(services, CLASSES, 6);
+      await services.freeze(network.id, { names: ['conv1', 'bn1', 'conv2', 'bn2'] });
+      const run = await ended(services, (await train(network, { epochs: 2 })).id);
+      assert.equal(run.state, 'SUCCEEDED', JSON.stringify(run.error));
+      runs.push(await weightsOf(run.lastRevisionId as string));
+      kept.push(await shards());
+    }
+    assert.equal(kept[0]?.length, before.length + 1);
+    assert.deepEqual(kept[1], kept[0], 'the second run has nothing to add');
+    for (const [name, { data }] of runs[0] as Weights) assert.deepEqual(runs[1]?.get(name)?.data, data, name);
   });
 
   test('uploaded pictures are predicted, and what is none says so', async () => {

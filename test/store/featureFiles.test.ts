@@ -11,7 +11,13 @@ const RECORD = 48;
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 const KEY = sha256('trunk');
 
-type Records = Awaited<ReturnType<FeatureFiles['open']>>;
+type Records = NonNullable<Awaited<ReturnType<FeatureFiles['open']>>>;
+
+async function opened(store: FeatureFiles, key: string, recordBytes = RECORD): Promise<Records> {
+  const records = await store.open(key, recordBytes);
+  assert.ok(records);
+  return records;
+}
 
 describe('features on disk', () => {
   const seed = freshSeed();
@@ -33,7 +39,7 @@ describe('features on disk', () => {
     records.append(some, Buffer.concat(some.map((hash) => expected.get(hash) as Buffer)));
 
   async function fill(some: readonly string[], key = KEY, store = files): Promise<void> {
-    const records = await store.open(key, RECORD);
+    const records = await opened(store, key);
     await append(records, some);
     await records.close();
   }
@@ -53,7 +59,7 @@ describe('features on disk', () => {
   }
 
   async function reread(): Promise<string[]> {
-    const records = await files.open(KEY, RECORD);
+    const records = await opened(files, KEY);
     try {
       return await readable(records);
     } finally {
@@ -76,14 +82,14 @@ describe('features on disk', () => {
   }
 
   test('what was kept is there, in whatever order it is asked for, for the writer and for who comes later', async () => {
-    const records = await files.open(KEY, RECORD);
+    const records = await opened(files, KEY);
     assert.equal(records.has(hashes[0] as string), false);
     await append(records, hashes.slice(0, 7));
     await append(records, hashes.slice(7));
     assert.deepEqual(await readable(records), [...hashes].sort());
     await records.close();
     assert.deepEqual(await reread(), [...hashes].sort());
-    const later = await files.open(KEY, RECORD);
+    const later = await opened(files, KEY);
     const few = [hashes[19], hashes[3], hashes[4]] as string[];
     assert.deepEqual(await readable(later, few), [...few].sort());
     await later.close();
@@ -91,10 +97,10 @@ describe('features on disk', () => {
 
   test('a key has its own records', async () => {
     await fill(hashes);
-    const other = await files.open(sha256('another trunk'), RECORD);
+    const other = await opened(files, sha256('another trunk'));
     assert.deepEqual(await readable(other), []);
     await other.close();
-    const wider = await files.open(KEY, RECORD + 4);
+    const wider = await opened(files, KEY, RECORD + 4);
     assert.equal(wider.has(hashes[0] as string), false);
     await wider.close();
   });
@@ -151,7 +157,7 @@ describe('features on disk', () => {
   });
 
   test('two that write at the same time do not disturb each other', async () => {
-    const [a, b] = [await files.open(KEY, RECORD), await files.open(KEY, RECORD)];
+    const [a, b] = [await opened(files, KEY), await opened(files, KEY)];
     for (let i = 0; i < 10; i++) {
       await Promise.all([append(a, [hashes[i] as string]), append(b, [hashes[i + 10] as string])]);
       // Both take this one.
@@ -163,7 +169,7 @@ describe('features on disk', () => {
   });
 
   test('one that is asked to keep several things at a time keeps all', async () => {
-    const records = await files.open(KEY, RECORD);
+    const records = await opened(files, KEY);
     await Promise.all([0, 5, 10, 15].map((from) => append(records, hashes.slice(from, from + 5))));
     assert.deepEqual(await readable(records), [...hashes].sort());
     await records.close();
@@ -184,7 +190,7 @@ describe('features on disk', () => {
     const each = await bytesOf(keys[0] as string);
     assert.ok(each > hashes.length * RECORD);
     // Used again: now `two` is the oldest.
-    await (await files.open(keys[0] as string, RECORD)).close();
+    await (await opened(files, keys[0] as string)).close();
     const small = new FeatureFiles(folder.path, { limitBytes: 3 * each });
     await fill(hashes, KEY, small);
     assert.deepEqual(await Promise.all(keys.map(bytesOf)), [each, 0, each]);
@@ -193,7 +199,7 @@ describe('features on disk', () => {
 
   test('what alone is too large is kept as far as it fits, and the rest is let go', async () => {
     const small = new FeatureFiles(folder.path, { limitBytes: 10 * (RECORD + 40) + 20 });
-    const records = await small.open(KEY, RECORD);
+    const records = await opened(small, KEY);
     for (const hash of hashes) await append(records, [hash]);
     assert.deepEqual(await readable(records), hashes.slice(0, 10).sort());
     await records.close();
@@ -202,7 +208,7 @@ describe('features on disk', () => {
   test('a disk that cannot be written is reported, not thrown', async () => {
     const problems: unknown[] = [];
     const store = new FeatureFiles(folder.path, { limitBytes: 2 ** 30, onProblem: (error) => problems.push(error) });
-    const records = await store.open(KEY, RECORD);
+    const records = await opened(store, KEY);
     await rm(folder.path, { recursive: true });
     await append(records, hashes);
     await append(records, hashes);
@@ -211,9 +217,18 @@ describe('features on disk', () => {
     await records.close();
   });
 
+  test('a folder that cannot be used is reported, not thrown', async () => {
+    const problems: unknown[] = [];
+    const path = join(folder.path, 'file');
+    await writeFile(path, 'not a folder');
+    const store = new FeatureFiles(path, { limitBytes: 2 ** 30, onProblem: (error) => problems.push(error) });
+    assert.equal(await store.open(KEY, RECORD), null);
+    assert.equal(problems.length, 1);
+  });
+
   test('keys that are no keys and records of another size are refused', async () => {
     await assert.rejects(files.open('../blobs', RECORD), RangeError);
-    const records = await files.open(KEY, RECORD);
+    const records = await opened(files, KEY);
     await assert.rejects(records.append([hashes[0] as string], Buffer.alloc(RECORD - 1)), RangeError);
     await records.close();
   });
