@@ -61,8 +61,8 @@ function inputGradientStrips({ weight, dy, geometry }: ConvolutionGradient, dx: 
       code: gradientStripSource(kernel, step),
     },
     bindings: [read(dy), read(weight), write(dx)],
-    uniforms: [strips, stripsPerLine, stride, rowLayout(dy.shape).stride, ...pixels, ...size, top, left],
-    workgroups: [Math.ceil(strips / STRIP_LANES), rows, 1],
+    uniforms: [strips, rows, stripsPerLine, stride, rowLayout(dy.shape).stride, ...pixels, ...size, top, left],
+    workgroups: linearGrid(strips * rows, STRIP_LANES),
   };
 }
 
@@ -156,6 +156,7 @@ function stripDispatch(options: Depthwise): Dispatch {
     bindings: [read(x), read(weight), read(bias), read(residual), write(y)],
     uniforms: [
       strips,
+      rows,
       stripsPerLine,
       stride,
       rowLayout(x.shape).stride,
@@ -166,6 +167,6 @@ function stripDispatch(options: Depthwise): Dispatch {
       ...pixels,
       ...start,
     ],
-    workgroups: [Math.ceil(strips / STRIP_LANES), rows, 1],
+    workgroups: linearGrid(strips * rows, STRIP_LANES),
   };
 }

@@ -32,7 +32,7 @@ export function gradientStripSource(kernel: Pair, stride: Pair): string {
     return terms.join(' + ') || '0.0';
   };
   return `struct Parameters {
-  strips: u32, stripsPerLine: u32, resultStride: u32, inputStride: u32,
+  strips: u32, channels: u32, stripsPerLine: u32, resultStride: u32, inputStride: u32,
   height: i32, width: i32, pixelHeight: i32, pixelWidth: i32, top: i32, left: i32,
 }
 @group(0) @binding(0) var<storage, read> dy: array<T0>;
@@ -41,12 +41,14 @@ export function gradientStripSource(kernel: Pair, stride: Pair): string {
 @group(0) @binding(3) var<uniform> p: Parameters;
 
 @compute @workgroup_size(${STRIP_LANES})
-fn main(@builtin(workgroup_id) block: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let channel = block.y;
-  let strip = block.x * ${STRIP_LANES}u + lane;
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  // Strips of all channels in one row of lanes: small maps have fewer strips than there are lanes.
+  let index = id.y * groups.x * ${STRIP_LANES}u + id.x;
+  let inside = index < p.strips * p.channels;
+  let channel = min(index / p.strips, p.channels - 1u);
+  let strip = index - channel * p.strips;
   let image = i32(strip / p.stripsPerLine);
   // Lanes past the last strip compute along, within the tensor, and store nothing.
-  let inside = strip < p.strips;
   let firstStride = i32(strip % p.stripsPerLine) * ${STRIP / strideX} + p.left / ${strideX};
   let first = firstStride * ${strideX} - p.left;
   let plane = i32(channel * p.inputStride) + select(0, image * p.height * p.width, inside);

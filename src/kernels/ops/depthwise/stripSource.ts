@@ -38,7 +38,7 @@ export function stripSource(kernel: Pair, stride: Pair, activation: string): str
     }`;
   };
   return `struct Parameters {
-  strips: u32, stripsPerLine: u32, resultStride: u32, inputStride: u32, flags: u32, lower: f32, upper: f32,
+  strips: u32, channels: u32, stripsPerLine: u32, resultStride: u32, inputStride: u32, flags: u32, lower: f32, upper: f32,
   height: i32, width: i32, pixelHeight: i32, pixelWidth: i32, startY: i32, startX: i32,
 }
 @group(0) @binding(0) var<storage, read> x: array<T0>;
@@ -50,13 +50,15 @@ export function stripSource(kernel: Pair, stride: Pair, activation: string): str
 ${activation}
 
 @compute @workgroup_size(${STRIP_LANES})
-fn main(@builtin(workgroup_id) block: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let channel = block.y;
-  let strip = block.x * ${STRIP_LANES}u + lane;
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  // Strips of all channels in one row of lanes: small maps have fewer strips than there are lanes.
+  let index = id.y * groups.x * ${STRIP_LANES}u + id.x;
+  let inside = index < p.strips * p.channels;
+  let channel = min(index / p.strips, p.channels - 1u);
+  let strip = index - channel * p.strips;
   let image = i32(strip / p.stripsPerLine);
   let first = i32(strip % p.stripsPerLine) * ${STRIP};
   // Lanes past the last strip compute along, within the tensor, and store nothing.
-  let inside = strip < p.strips;
   let plane = i32(channel * p.inputStride) + select(0, image * p.height * p.width, inside);
   ${range(loaded)
     .map(
