@@ -1,4 +1,5 @@
 import { linearGrid, read, write } from '../../dispatch.js';
+import type { Program } from '../../engine.js';
 import { EngineError } from '../../errors.js';
 import { type PlanBuilder } from '../../planBuilder.js';
 import { rowLayout, type Tensor } from '../../tensor.js';
@@ -30,19 +31,19 @@ export function maxPool(b: PlanBuilder, x: Tensor, attributes: PoolAttributes): 
   const shared = [...windowUniforms(x, y, attributes), 0];
   b.dispatch({
     label: y.label,
-    program: { label: 'max pool', code: `${windowsSource}\n${maxSource}` },
+    program: poolProgram('max pool', maxSource, [...sizes(y), ...shared]),
     bindings: [read(x), write(y), write(chosen)],
-    uniforms: [...sizes(y), ...shared],
     workgroups: gridOver(y),
   });
   return b.differentiable([x], y, (dy) => {
     const dx = b.temporary(`d ${x.label}`, x.shape);
+    const [n, c, h, w] = x.shape as [number, number, number, number];
+    const blocks = n * Math.ceil(h / 2) * Math.ceil(w / 4);
     b.dispatch({
       label: `d ${y.label}`,
-      program: { label: 'max pool gradient', code: `${windowsSource}\n${maxGradientSource}` },
+      program: poolProgram('max pool gradient', maxGradientSource, [c * blocks, blocks, ...shared]),
       bindings: [read(dy), read(chosen), write(dx)],
-      uniforms: [...sizes(x), ...shared],
-      workgroups: gridOver(x),
+      workgroups: linearGrid(c * blocks),
     });
     return [dx];
   });
@@ -61,22 +62,28 @@ export function averagePool(
   const shared = [...windowUniforms(x, y, attributes), attributes.countIncludePad ? 1 : 0];
   b.dispatch({
     label: y.label,
-    program: { label: 'average pool', code: `${windowsSource}\n${averageSource}` },
+    program: poolProgram('average pool', averageSource, [...sizes(y), ...shared]),
     bindings: [read(x), write(y)],
-    uniforms: [...sizes(y), ...shared],
     workgroups: gridOver(y),
   });
   return b.differentiable([x], y, (dy) => {
     const dx = b.temporary(`d ${x.label}`, x.shape);
     b.dispatch({
       label: `d ${y.label}`,
-      program: { label: 'average pool gradient', code: `${windowsSource}\n${averageGradientSource}` },
+      program: poolProgram('average pool gradient', averageGradientSource, [...sizes(x), ...shared]),
       bindings: [read(dy), write(dx)],
-      uniforms: [...sizes(x), ...shared],
       workgroups: gridOver(x),
     });
     return [dx];
   });
+}
+
+/**
+ * All sizes are constants of the program: an integer division by anything else takes a software adapter as long as several loads
+ * from memory, and there are half a dozen for every pixel.
+ */
+function poolProgram(label: string, source: string, parameters: readonly number[]): Program {
+  return { label, code: `${windowsSource}\nconst p = Parameters(${parameters.join(', ')});\n${source}` };
 }
 
 function outputOf(b: PlanBuilder, x: Tensor, attributes: PoolAttributes, label: string): Tensor {

@@ -1,4 +1,5 @@
-// Windows along the two axes, common to all pooling kernels. A window's taps are `dilation` apart.
+// Windows along the two axes, common to all pooling kernels. A window's taps are `dilation` apart. `p` is put before it as a
+// constant.
 struct Parameters {
   count: u32, columns: u32, outputStride: u32, inputStride: u32, height: i32, width: i32, kernelHeight: i32, kernelWidth: i32,
   pixelHeight: i32, pixelWidth: i32, strideY: i32, strideX: i32, top: i32, left: i32, bottom: i32, right: i32,
