@@ -125,6 +125,8 @@ const POOLS: Pool[] = [
   { x: [1, 2, 10, 9], kernel: [2, 3], stride: [3, 2], dilation: [3, 2], padding: [1, 3, 2, 0], ceilMode: true },
   { x: [1, 2, 7, 9], kernel: [2, 2], stride: [3, 4] },
   { x: [2, 1, 5, 5], kernel: [5, 5], stride: [1, 1], padding: [2, 2, 2, 2] },
+  // Strides whose blocks are too large for one invocation.
+  { x: [1, 2, 13, 14], kernel: [6, 5], stride: [5, 4], padding: [2, 1, 3, 0] },
 ];
 
 function adaptiveCase(kind: 'average' | 'max', x: Shape4, size: Pair): OpCase {
