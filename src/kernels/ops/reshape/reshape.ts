@@ -2,7 +2,7 @@ import { linearGrid, read, write } from '../../dispatch.js';
 import { EngineError } from '../../errors.js';
 import type { PlanBuilder } from '../../planBuilder.js';
 import { elementCount, type LayoutKind, rowLayout, type Shape, type Tensor } from '../../tensor.js';
-import { copyView } from '../view/copyView.js';
+import { type CopyAxis, copyView } from '../view/copyView.js';
 import { layoutLike, resolveAxis, show, temporaryLike } from '../view/view.js';
 import source from './reshape.wgsl.js';
 
@@ -66,19 +66,15 @@ export function unsqueeze(b: PlanBuilder, x: Tensor, axes: readonly number[]): T
 }
 
 function move(b: PlanBuilder, label: string, from: Tensor, to: Tensor): void {
-  const [source_, target] = [side(from), side(to)];
-  // The images of a row follow each other in both, so where the rows are the same ones nothing moves.
-  const images = (tensor: Tensor, { rows, pixels }: Side) => elementCount(tensor.shape) / (rows * pixels);
-  const isSame = source_.rows === target.rows && source_.stride === target.stride;
-  if (isSame && (source_.rows === 1 || images(from, source_) === images(to, target))) {
-    const axes = [
-      { size: target.rows, from: source_.stride, to: target.stride },
-      { size: target.columns, from: 1, to: 1 },
-    ];
+  const source_ = side(from, to);
+  const target = side(to, from);
+  const axes = commonLoops(source_, target);
+  if (axes) {
     copyView(b, { label, source: from, target: write(to), axes });
     return;
   }
   const count = elementCount(to.shape);
+  const columns = to.layout === 'rows' ? rowLayout(to.shape).columns : target.pixels;
   b.dispatch({
     label,
     program: { label: 'reshape', code: source },
@@ -87,28 +83,50 @@ function move(b: PlanBuilder, label: string, from: Tensor, to: Tensor): void {
       count,
       source_.rows,
       source_.pixels,
-      source_.stride,
+      source_.rowStride,
       target.rows,
       target.pixels,
-      target.stride,
-      target.columns,
+      target.rowStride,
+      columns,
     ],
     workgroups: linearGrid(count),
   });
 }
 
+/** A tensor as [images, rows, pixels], which is its logical order; pixels lie beside each other. */
 interface Side {
+  readonly images: number;
   readonly rows: number;
   readonly pixels: number;
-  readonly stride: number;
-  readonly columns: number;
+  readonly imageStride: number;
+  readonly rowStride: number;
 }
 
-function side({ shape, layout }: Tensor): Side {
-  if (layout === 'dense') {
+/** Dense tensors are what the `other` one is, as their elements lie in logical order anyhow. */
+function side(tensor: Tensor, other: Tensor): Side {
+  const { shape } = tensor.layout === 'rows' || other.layout === 'dense' ? tensor : other;
+  if (tensor.layout === 'dense' && other.layout === 'dense') {
     const count = elementCount(shape);
-    return { rows: 1, pixels: count, stride: count, columns: count };
+    return { images: 1, rows: 1, pixels: count, imageStride: count, rowStride: count };
   }
-  const { rows, columns, stride } = rowLayout(shape);
-  return { rows, pixels: elementCount(shape.slice(2)), stride, columns };
+  const [images, rows] = shape as [number, number];
+  const pixels = elementCount(shape.slice(2));
+  if (tensor.layout === 'dense') return { images, rows, pixels, imageStride: rows * pixels, rowStride: pixels };
+  return { images, rows, pixels, imageStride: pixels, rowStride: rowLayout(shape).stride };
+}
+
+/** Loops that walk both sides in logical order, where the images are the same and one side's rows are whole parts of the other's. */
+function commonLoops(from: Side, to: Side): CopyAxis[] | null {
+  const pixels = Math.min(from.pixels, to.pixels);
+  if (from.images !== to.images || from.pixels % pixels !== 0 || to.pixels % pixels !== 0) return null;
+  const images = { size: from.images, from: from.imageStride, to: to.imageStride };
+  const inner = { size: pixels, from: 1, to: 1 };
+  if (from.pixels > pixels) {
+    const parts = from.pixels / pixels;
+    const rows = { size: from.rows, from: from.rowStride, to: parts * to.rowStride };
+    return [images, rows, { size: parts, from: pixels, to: to.rowStride }, inner];
+  }
+  const parts = to.pixels / pixels;
+  const rows = { size: to.rows, from: parts * from.rowStride, to: to.rowStride };
+  return [images, rows, { size: parts, from: from.rowStride, to: pixels }, inner];
 }

@@ -1,5 +1,5 @@
-// The same logical order of elements in another shape or layout. Rows hold [C][N][P], P pixels, with C rows `stride` apart, and
-// logical order is [N][C][P]; a dense tensor is the case C = 1. Index i runs over the target's elements as they lie.
+// The same logical order of elements in another shape. Rows hold [C][N][P], P pixels, with C rows `stride` apart, and logical
+// order is [N][C][P]. Index i runs over the target's elements as they lie.
 struct Parameters { count: u32, from_rows: u32, from_pixels: u32, from_stride: u32, to_rows: u32, to_pixels: u32, to_stride: u32, to_columns: u32 }
 @group(0) @binding(0) var<storage, read> source_: array<T0>;
 @group(0) @binding(1) var<storage, read_write> target_: array<T1>;
