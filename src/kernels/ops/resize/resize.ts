@@ -1,5 +1,6 @@
-import { linearGrid, read, write } from '../../dispatch.js';
+import { type Grid, linearGrid, read, write } from '../../dispatch.js';
 import { EngineError } from '../../errors.js';
+import type { Program } from '../../engine.js';
 import type { PlanBuilder } from '../../planBuilder.js';
 import { rowLayout, type Tensor } from '../../tensor.js';
 import type { Pair } from '../window.js';
@@ -45,23 +46,24 @@ export function resize(b: PlanBuilder, x: Tensor, attributes: ResizeAttributes):
     ...axisOf(h, size[0], scale?.[0] ?? null, coordinates),
     ...axisOf(w, size[1], scale?.[1] ?? null, coordinates),
   ];
-  const over = (tensor: Tensor) => {
+  const over = (tensor: Tensor, label: string, kernel: string): { program: Program; workgroups: Grid } => {
     const { rows, columns } = rowLayout(tensor.shape);
-    return { uniforms: [rows * columns, columns, ...shared], workgroups: linearGrid(rows * columns) };
+    // All sizes are constants of the program: a software adapter divides by anything else lane by lane, for long.
+    const parameters = [rows * columns, columns, ...shared].join(', ');
+    const code = `${axisSource}\nconst p = Parameters(${parameters});\n${kernel}`;
+    return { program: { label, code }, workgroups: linearGrid(rows * columns) };
   };
   b.dispatch({
     label: y.label,
-    program: { label: 'resize', code: `${axisSource}\n${source}` },
     bindings: [read(x), write(y)],
-    ...over(y),
+    ...over(y, 'resize', source),
   });
   return b.differentiable([x], y, (dy) => {
     const dx = b.temporary(`d ${x.label}`, x.shape);
     b.dispatch({
       label: `d ${y.label}`,
-      program: { label: 'resize gradient', code: `${axisSource}\n${gradientSource}` },
       bindings: [read(dy), write(dx)],
-      ...over(x),
+      ...over(x, 'resize gradient', gradientSource),
     });
     return [dx];
   });

@@ -1,12 +1,11 @@
 // Output place o of an axis lies at (o * step + start) / divisor of the input: whole numbers, so that no rounding decides
-// between two neighbours.
+// between two neighbours. `p` is put behind it as a constant.
 struct Axis { size: i32, resized: i32, step: i32, start: i32, divisor: i32 }
 struct Parameters {
   count: u32, columns: u32, stride: u32, input_stride: u32, rounding: u32,
   height: i32, resized_height: i32, step_y: i32, start_y: i32, divisor_y: i32,
   width: i32, resized_width: i32, step_x: i32, start_x: i32, divisor_x: i32,
 }
-@group(0) @binding(2) var<uniform> p: Parameters;
 
 // Two neighbours and the share of the second one; both are the same for the nearest.
 struct Taps { first: i32, second: i32, share: f32 }
