@@ -1,7 +1,6 @@
 // One invocation per input pixel: the gradients of all windows that cover it, each over the size of the window.
 @group(0) @binding(0) var<storage, read> dy: array<T0>;
 @group(0) @binding(1) var<storage, read_write> dx: array<T1>;
-@group(0) @binding(2) var<uniform> p: Parameters;
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {

@@ -3,7 +3,6 @@
 @group(0) @binding(0) var<storage, read> x: array<T0>;
 @group(0) @binding(1) var<storage, read_write> y: array<T1>;
 @group(0) @binding(2) var<storage, read_write> chosen: array<u32>;
-@group(0) @binding(3) var<uniform> p: Parameters;
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {

@@ -2,7 +2,6 @@
 @group(0) @binding(0) var<storage, read> dy: array<T0>;
 @group(0) @binding(1) var<storage, read> chosen: array<u32>;
 @group(0) @binding(2) var<storage, read_write> dx: array<T2>;
-@group(0) @binding(3) var<uniform> p: Parameters;
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {

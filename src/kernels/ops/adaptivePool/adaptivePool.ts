@@ -54,11 +54,15 @@ function dispatch(
 ): void {
   const { rows, columns } = rowLayout(over.shape);
   const strides = [rowLayout(y.shape).stride, rowLayout(x.shape).stride];
+  const parameters = [rows * columns, columns, ...strides, ...x.shape.slice(2), ...y.shape.slice(2)];
   b.dispatch({
     label,
-    program: { label: 'adaptive pool', code: `${windowsSource}\n${source}` },
+    // All sizes are constants of the program: a software adapter divides by anything else lane by lane, for long.
+    program: {
+      label: 'adaptive pool',
+      code: `${windowsSource}\nconst p = Parameters(${parameters.join(', ')});\n${source}`,
+    },
     bindings,
-    uniforms: [rows * columns, columns, ...strides, ...x.shape.slice(2), ...y.shape.slice(2)],
     workgroups: linearGrid(rows * columns),
   });
 }

@@ -1,4 +1,5 @@
 // Adaptive pooling: window o of an axis covers the pixels floor(o size / windows) .. ceil((o + 1) size / windows) - 1.
+// `p` is put behind it as a constant.
 struct Parameters {
   count: u32, columns: u32, outputStride: u32, inputStride: u32,
   height: u32, width: u32, pixelHeight: u32, pixelWidth: u32,
