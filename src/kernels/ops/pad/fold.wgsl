@@ -1,9 +1,9 @@
 // Gradient of padding one dimension by its border: element j of `size` gets the gradient of its own place j + before, of all
-// places past the edge where it is the outermost (border 1), or of its mirror images around the outermost ones (border 2).
+// places past the edge where it is the outermost (border 1), or of its mirror images around the outermost ones (border 2). `p` is
+// put behind it as a constant.
 struct Parameters { count: u32, per_row: u32, inner: i32, size: i32, padded: i32, before: i32, border: u32, stride: u32, padded_stride: u32 }
 @group(0) @binding(0) var<storage, read> dy: array<T0>;
 @group(0) @binding(1) var<storage, read_write> dx: array<T1>;
-@group(0) @binding(2) var<uniform> p: Parameters;
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {

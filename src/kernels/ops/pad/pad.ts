@@ -66,21 +66,22 @@ function fold(b: PlanBuilder, dy: Tensor, axis: number, size: number, before: nu
   const dx = b.temporary(`${dy.label} folded`, shape, { layout: dy.layout, dtype: dy.dtype });
   const [from, to] = [axisView(dy, axis), axisView(dx, axis)];
   const perRow = to.outer * to.size * to.inner;
+  // All sizes are constants of the program: a software adapter divides by anything else lane by lane, for long.
+  const parameters = [
+    to.rows * perRow,
+    perRow,
+    to.inner,
+    to.size,
+    from.size,
+    before,
+    border === 'edge' ? 1 : 2,
+    to.rowStride,
+    from.rowStride,
+  ];
   b.dispatch({
     label: 'pad gradient',
-    program: { label: 'fold border', code: source },
+    program: { label: 'fold border', code: `${source}\nconst p = Parameters(${parameters.join(', ')});` },
     bindings: [read(dy), write(dx)],
-    uniforms: [
-      to.rows * perRow,
-      perRow,
-      to.inner,
-      to.size,
-      from.size,
-      before,
-      border === 'edge' ? 1 : 2,
-      to.rowStride,
-      from.rowStride,
-    ],
     workgroups: linearGrid(to.rows * perRow),
   });
   return dx;

@@ -77,7 +77,7 @@ export function copyView(b: PlanBuilder, { label, source, from = 0, target, to =
     label,
     program: {
       label: `copy view by ${isQuads ? 'quads' : 'elements'}, ${loops.length} loops`,
-      code: `alias From = ${kind}0;\nalias To = ${kind}1;\n${copySource}\n${walkSource(loops.length)}`,
+      code: `alias From = ${kind}0;\nalias To = ${kind}1;\n${copySource}\n${walkSource(loops.length, isQuads ? undefined : loops.map(({ size }) => size))}`,
     },
     bindings: [read(source), target],
     uniforms: [count, loops.length, fromUnit, toUnit, ...axisUniforms(loops, label)],

@@ -91,7 +91,12 @@ export function framedCopy(
     label,
     program: {
       label: `framed copy by ${isQuads ? 'quads' : 'elements'}, ${border.kind}, ${kinds.join(' ')}`,
-      code: framedSource(kinds, border.kind, isQuads),
+      code: framedSource(
+        kinds,
+        border.kind,
+        isQuads,
+        loops.map(({ size }) => size),
+      ),
     },
     bindings: [read(from), write(target)],
     uniforms: [

@@ -9,9 +9,16 @@ export type LoopKind = 'whole' | 'shifted' | 'stepped';
  * element of the source (edge) or the one mirrored at the outermost element (reflect). Loops are unrolled, because a software
  * adapter reads a uniform at a constant index once for all lanes, and else lane by lane.
  */
-export function framedSource(kinds: readonly LoopKind[], border: Border, quads: boolean): string {
+export function framedSource(
+  kinds: readonly LoopKind[],
+  border: Border,
+  quads: boolean,
+  sizes: readonly number[],
+): string {
   const loops = kinds.map((kind, axis) => {
-    const [size, from, to] = ['x', 'y', 'z'].map((part) => `p.loops[${2 * axis}].${part}`);
+    const [from, to] = ['y', 'z'].map((part) => `p.loops[${2 * axis}].${part}`);
+    // Where every element is divided for, by a constant of the program.
+    const size = quads ? `p.loops[${2 * axis}].x` : sizes[axis];
     const [start, step, last] = ['w', 'x', 'y'].map((part, i) => `p.loops[${2 * axis + (i === 0 ? 0 : 1)}].${part}`);
     const split = axis === 0 ? 'index = rest;' : `next = rest / ${size}; index = rest - next * ${size}; rest = next;`;
     return `${split}
