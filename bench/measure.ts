@@ -1,7 +1,7 @@
 import type { Engine } from '../src/kernels/engine.js';
 import { EngineError } from '../src/kernels/errors.js';
 import { type Ceiling, floorMs } from './ceiling.js';
-import { maxError } from './reference/samples.js';
+import { compare, type ReferenceResults } from './reference/samples.js';
 import { time } from './timing.js';
 import type { Workload } from './workload.js';
 
@@ -19,6 +19,7 @@ export interface Measurement {
   readonly gflops: number;
   /** 10^9 bytes that have to move at least, a second. */
   readonly gbps: number;
+  readonly picturesPerSecond: number | null;
   /** Of the time that the measured ceiling of the device allows. */
   readonly share: number;
   /** Of one run of the work. */
@@ -27,13 +28,16 @@ export interface Measurement {
   readonly bytes: number;
   /** Largest distance from the reference, relative to the reference's largest value; null where there is none. */
   readonly maxError: number | null;
+  /** Whether that is what rounding explains. */
+  readonly isRight: boolean;
   readonly peers: Readonly<Record<string, PeerResult>>;
 }
 
-/** Runs one workload. Null where the device has too little memory for it; `onSkip` gets the reason. */
+/** Runs one workload and compares what it computes with `reference`. Null where the device has too little memory for it; `onSkip` gets the reason. */
 export async function measure(
   engine: Engine,
   workload: Workload,
+  reference: ReferenceResults | null,
   ceiling: Ceiling,
   seed: number,
   onSkip: (reason: string) => void,
@@ -42,24 +46,25 @@ export async function measure(
   try {
     const prepared = await workload.prepare(engine, seed);
     try {
-      const reference = workload.reference(seed);
-      const error = reference ? maxError(await prepared.results(), reference) : null;
+      const comparison = reference ? compare(await prepared.results(), reference) : null;
       const bytes = engine.memory.bytes - before;
       const { ms, best } = await time(
         () => prepared.run(),
         () => engine.idle(),
       );
-      const { name, flops, traffic } = workload;
+      const { name, flops, traffic, pictures } = workload;
       return {
         name,
         ms,
         best,
         gflops: flops / (ms * 1e6),
         gbps: traffic / (ms * 1e6),
+        picturesPerSecond: pictures === undefined ? null : (1000 * pictures) / ms,
         share: floorMs(ceiling, flops, traffic) / ms,
         dispatches: prepared.dispatches,
         bytes,
-        maxError: error,
+        maxError: comparison?.maxError ?? null,
+        isRight: comparison?.isRight ?? true,
         peers: {},
       };
     } finally {

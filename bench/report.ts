@@ -26,8 +26,8 @@ export function geometricMeans(workloads: readonly Measurement[]): Record<string
   );
 }
 
-const COLUMNS = ['workload', 'ms', 'GFLOP/s', 'GB/s', 'ceiling', 'dispatches', 'MiB', 'error'] as const;
-const WIDTHS = [38, 9, 8, 7, 8, 11, 8, 9];
+const COLUMNS = ['workload', 'ms', 'GFLOP/s', 'GB/s', 'pictures/s', 'ceiling', 'dispatches', 'MiB', 'error'] as const;
+const WIDTHS = [38, 9, 8, 7, 10, 8, 11, 8, 9];
 
 const row = (cells: readonly string[], widths: readonly number[]): string =>
   cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? PEER_WIDTH))).join(' ');
@@ -46,6 +46,7 @@ export function tableRow(m: Measurement, peers: readonly string[]): string {
     digits(m.ms),
     digits(m.gflops),
     digits(m.gbps),
+    m.picturesPerSecond === null ? '-' : digits(m.picturesPerSecond),
     `${(100 * m.share).toFixed(0)} %`,
     String(m.dispatches),
     (m.bytes / 2 ** 20).toFixed(1),

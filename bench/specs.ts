@@ -50,3 +50,29 @@ export interface TrainingStepSpec extends NetworkSpec {
   readonly kind: 'fineTuning' | 'headStep';
   readonly batch: number;
 }
+
+/** An epoch of a dense layer on features that are on the device: the real steps of a run, Adam, losses read back. */
+export interface HeadEpochSpec {
+  readonly kind: 'headEpoch';
+  readonly pictures: number;
+  readonly features: number;
+  readonly classes: number;
+  readonly batch: number;
+}
+
+/** JPEG files in memory to the bytes that a network reads, batch by batch, on the device. */
+export interface InputPipelineSpec {
+  readonly kind: 'inputPipeline';
+  readonly pictures: number;
+  /** Of the files. */
+  readonly width: number;
+  readonly height: number;
+  /** What the network reads. */
+  readonly side: number;
+  readonly batch: number;
+}
+
+/** What other engines are asked to run too. */
+export type PeerSpec = MatmulSpec | ConvolutionSpec | SoftmaxSpec | BatchNormSpec | InferenceSpec | TrainingStepSpec;
+
+export type WorkloadSpec = PeerSpec | HeadEpochSpec | InputPipelineSpec;

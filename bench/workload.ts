@@ -1,5 +1,6 @@
 import type { Engine } from '../src/kernels/engine.js';
 import type { ReferenceResults, Results } from './reference/samples.js';
+import type { WorkloadSpec } from './specs.js';
 
 /** A workload that is ready to be timed. */
 export interface Prepared {
@@ -15,7 +16,7 @@ export interface Prepared {
 }
 
 /** One line of the benchmark's table. */
-export interface Workload<Spec = unknown> {
+export interface Workload<Spec extends WorkloadSpec = WorkloadSpec> {
   readonly name: string;
   /** What is computed, as plain data: another engine gets it, the name and the seed, and makes the same. */
   readonly spec: Spec;
@@ -23,6 +24,8 @@ export interface Workload<Spec = unknown> {
   readonly flops: number;
   /** Bytes that have to be read or written at least, each operand once. */
   readonly traffic: number;
+  /** That one run goes through. */
+  readonly pictures?: number;
   prepare(engine: Engine, seed: number): Promise<Prepared>;
   /** The right results in float64; null where there is nothing to compare. */
   reference(seed: number): ReferenceResults | null;

@@ -4,6 +4,8 @@ import { randomIndices } from '../random.js';
 export interface Samples {
   readonly indices: readonly number[];
   readonly values: readonly number[];
+  /** Largest error of a right result; default `TOLERANCE`. */
+  readonly tolerance?: number;
 }
 
 /** What a workload computes, by name, in logical row-major order. */
@@ -25,18 +27,26 @@ export const everything = (values: ArrayLike<number>): Samples => ({
   values: Array.from(values),
 });
 
-/**
- * The largest distance from the reference, relative to the largest reference value of the same array; infinite where a result
- * is missing or not a number.
- */
-export function maxError(results: Results, reference: ReferenceResults): number {
-  let largest = 0;
-  for (const [name, { indices, values }] of Object.entries(reference)) {
+/** float32 sums of random terms lie this close to the exact ones; what is further off is wrong. */
+const TOLERANCE = 1e-3;
+
+export interface Comparison {
+  /** The largest distance from the reference, relative to the largest reference value of the same array. */
+  readonly maxError: number;
+  readonly isRight: boolean;
+}
+
+/** The error is infinite where a result is missing or not a number. */
+export function compare(results: Results, reference: ReferenceResults): Comparison {
+  let [largest, isRight] = [0, true];
+  for (const [name, { indices, values, tolerance = TOLERANCE }] of Object.entries(reference)) {
     const scale = values.reduce((max, value) => Math.max(max, Math.abs(value)), 0) || 1;
-    indices.forEach((index, i) => {
-      const error = Math.abs((results[name]?.[index] ?? Number.NaN) - (values[i] as number)) / scale;
-      largest = Number.isNaN(error) ? Infinity : Math.max(largest, error);
-    });
+    const error = indices.reduce((max, index, i) => {
+      const distance = Math.abs((results[name]?.[index] ?? Number.NaN) - (values[i] as number)) / scale;
+      return Number.isNaN(distance) ? Infinity : Math.max(max, distance);
+    }, 0);
+    largest = Math.max(largest, error);
+    if (error > tolerance) isRight = false;
   }
-  return largest;
+  return { maxError: largest, isRight };
 }

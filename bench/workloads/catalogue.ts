@@ -1,7 +1,9 @@
 import type { Workload } from '../workload.js';
 import { batchNormWorkloads } from './batchNorm.js';
 import { convolutionWorkloads } from './convolution.js';
+import { headEpochWorkload } from './headEpoch.js';
 import { inferenceWorkload } from './inference.js';
+import { inputPipelineWorkload } from './inputPipeline.js';
 import { matmulWorkloads } from './matmul.js';
 import { softmaxWorkloads } from './softmax.js';
 import { fineTuningWorkload, headStepWorkload } from './training.js';
@@ -20,4 +22,6 @@ export const workloads = (): Workload[] => [
     headStepWorkload(architecture),
     fineTuningWorkload(architecture),
   ]),
+  headEpochWorkload(),
+  inputPipelineWorkload(),
 ];

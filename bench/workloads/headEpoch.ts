@@ -8,16 +8,8 @@ import { RecordLayout } from '../../src/training/recordLayout.js';
 import { epochOrder } from '../../src/training/shuffle.js';
 import { DEFAULT_TRAINING_OPTIONS } from '../../src/training/types.js';
 import { randomIndices, randomValues } from '../random.js';
+import type { HeadEpochSpec } from '../specs.js';
 import type { Workload } from '../workload.js';
-
-/** An epoch of a dense layer on features that are on the device: the real steps of a run, Adam, losses read back. */
-export interface HeadEpochSpec {
-  readonly kind: 'headEpoch';
-  readonly pictures: number;
-  readonly features: number;
-  readonly classes: number;
-  readonly batch: number;
-}
 
 /** One dense layer above features that the input stands for. */
 function headAlone({ features, classes }: HeadEpochSpec, seed: number): { network: Network; weights: Weights } {
@@ -67,6 +59,7 @@ export function headEpochWorkload(
   return {
     name: `head-epoch-${pictures}-${batch}`,
     spec,
+    pictures,
     // Logits and the gradient of the weights; the update is small beside them.
     flops: 4 * pictures * features * classes,
     // Each feature once; in each step gradient, weight and two moments are read, weight and moments written.

@@ -1,6 +1,7 @@
-import { InferencePlan, logitsLayer } from '../../src/training/inference.js';
+import { InferencePlan, inputLayer, logitsLayer } from '../../src/training/inference.js';
 import { benchNetwork, networkCost } from '../networks.js';
 import { randomBytes } from '../random.js';
+import { normalised, referenceOutput } from '../reference/network.js';
 import type { InferenceSpec } from '../specs.js';
 import type { Workload } from '../workload.js';
 
@@ -16,6 +17,7 @@ export function inferenceWorkload(architecture: string, batch: number, side = 22
   return {
     name,
     spec,
+    pictures: batch,
     flops: batch * cost.flops,
     traffic: batch * cost.activationBytes + cost.weightBytes,
     async prepare(engine, seed) {
@@ -32,6 +34,22 @@ export function inferenceWorkload(architecture: string, batch: number, side = 22
         dispose: () => plan.dispose(),
       };
     },
-    reference: () => null,
+    reference(seed) {
+      const { weights } = benchNetwork(spec, seed);
+      const pictures = benchPictures(spec, name, seed);
+      const bytes = pictures.length / batch;
+      // Pictures do not touch each other in evaluation, so the first and the last stand for all.
+      const checked = [...new Set([0, batch - 1])];
+      const rows = checked.map((n) => {
+        const input = normalised(network, pictures.subarray(n * bytes, (n + 1) * bytes));
+        return [...referenceOutput(network.layers, weights, new Map([[inputLayer(network).name, input]]))];
+      });
+      return {
+        logits: {
+          indices: checked.flatMap((n) => Array.from({ length: spec.classes }, (_, c) => n * spec.classes + c)),
+          values: rows.flat(),
+        },
+      };
+    },
   };
 }

@@ -81,13 +81,29 @@ export function rawTensor(name: string, dims: readonly number[], type: number, b
 
 function attribute(name: string, value: AttributeValue): Uint8Array {
   const writer = str(new BinaryWriter(), 1, name);
-  if (typeof value === 'number') int(writer, 3, value);
-  else if (typeof value === 'string') str(writer, 4, value);
-  else if (value instanceof Uint8Array) ld(writer, 5, value);
-  else if ('float' in value) writer.tag(2, WireType.Bit32).float(value.float);
-  else if ('floats' in value) for (const item of value.floats) writer.tag(7, WireType.Bit32).float(item);
-  else for (const item of value) int(writer, 8, item);
-  return writer.finish();
+  const type = (code: number) => int(writer, 20, code).finish();
+  if (typeof value === 'number') {
+    int(writer, 3, value);
+    return type(2);
+  }
+  if (typeof value === 'string') {
+    str(writer, 4, value);
+    return type(3);
+  }
+  if (value instanceof Uint8Array) {
+    ld(writer, 5, value);
+    return type(4);
+  }
+  if ('float' in value) {
+    writer.tag(2, WireType.Bit32).float(value.float);
+    return type(1);
+  }
+  if ('floats' in value) {
+    for (const item of value.floats) writer.tag(7, WireType.Bit32).float(item);
+    return type(6);
+  }
+  for (const item of value) int(writer, 8, item);
+  return type(7);
 }
 
 function node({ op, inputs, outputs, name = '', domain = '', attributes = {} }: NodeSpec): Uint8Array {
@@ -115,7 +131,8 @@ export interface GraphSpec {
   readonly nodes: readonly NodeSpec[];
   readonly initializers?: readonly Uint8Array[];
   readonly inputs: readonly Uint8Array[];
-  readonly outputs?: readonly string[];
+  /** By name where they are [N, F], else as `valueInfo`. */
+  readonly outputs?: readonly (string | Uint8Array)[];
   readonly opset?: number;
 }
 
@@ -126,7 +143,7 @@ export function onnxFile({ nodes, initializers = [], inputs, outputs = ['y'], op
   str(graph, 2, 'test');
   for (const item of initializers) ld(graph, 5, item);
   for (const item of inputs) ld(graph, 11, item);
-  for (const name of outputs) ld(graph, 12, valueInfo(name, ['N', 'F']));
+  for (const item of outputs) ld(graph, 12, typeof item === 'string' ? valueInfo(item, ['N', 'F']) : item);
   const writer = int(new BinaryWriter(), 1, 8);
   ld(writer, 7, graph.finish());
   return ld(writer, 8, int(str(new BinaryWriter(), 1, ''), 2, opset).finish()).finish();
