@@ -33,7 +33,8 @@ export interface Measurement {
   readonly peers: Readonly<Record<string, PeerResult>>;
 }
 
-/** Runs one workload and compares what it computes with `reference`. Null where the device has too little memory for it; `onSkip` gets the reason. */
+/** Runs one workload and compares what it computes with `reference`. Null where the device has too little memory for it, or a module that it
+ * needs is not installed; `onSkip` gets the reason. */
 export async function measure(
   engine: Engine,
   workload: Workload,
@@ -71,9 +72,11 @@ export async function measure(
       prepared.dispose();
     }
   } catch (error) {
-    if (!(error instanceof EngineError) || (error.code !== 'OUT_OF_MEMORY' && error.code !== 'LIMIT_EXCEEDED'))
-      throw error;
-    onSkip(error.message);
+    const isMissing = (error as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND';
+    const isTooLarge =
+      error instanceof EngineError && (error.code === 'OUT_OF_MEMORY' || error.code === 'LIMIT_EXCEEDED');
+    if (!isMissing && !isTooLarge) throw error;
+    onSkip((error as Error).message);
     return null;
   }
 }

@@ -1,4 +1,4 @@
-// Everything that a fresh clone needs before a command can run: `node scripts/bootstrap.mjs setup|demo|start|test|bench|graft`.
+// Everything that a fresh clone needs before a command can run: `node scripts/bootstrap.mjs setup|demo|start|test|bench|bench:pack|graft`.
 // Each step looks first and does nothing where nothing is to do, so every command goes through all of them.
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -54,11 +54,19 @@ async function main() {
       return runTests(args, await ensureAdapter());
     case 'bench':
       return runNode(['--enable-source-maps', 'dist/bench/main.js', ...args], await ensureAdapter());
+    case 'bench:pack': {
+      // Not at the top: it needs a dependency.
+      const { pack } = await import('./pack/pack.mjs');
+      pack(args[0] ?? 'graft-bench', findAdapter().env);
+      return 0;
+    }
     case 'graft':
       // `graft doctor` has to run without an adapter: it says what is missing.
       return runNode(['--enable-source-maps', 'dist/src/cli.js', ...args], findAdapter().env);
     default:
-      throw new SetupError(`Unknown command ${command ?? '(none)'}: use setup, demo, start, test, bench or graft.`);
+      throw new SetupError(
+        `Unknown command ${command ?? '(none)'}: use setup, demo, start, test, bench, bench:pack or graft.`,
+      );
   }
 }
 

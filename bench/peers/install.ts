@@ -4,6 +4,7 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { UsageError } from '../arguments.js';
 
 /** The peers' package.json, lockfile and loader lie in the repository, beside the sources of this file. */
 const sources = fileURLToPath(new URL('../../../bench/peers/', import.meta.url));
@@ -19,6 +20,11 @@ export function peersFolder(env: NodeJS.ProcessEnv = process.env): string {
 
 /** Installs the peers from their lockfile where they are not yet, and returns the folder. Needs the npm registry once. */
 export function installPeers(say: (text: string) => void): string {
+  if (!existsSync(join(sources, 'package-lock.json'))) {
+    throw new UsageError(
+      '--peers works in a copy of the repository only: the peers are installed by npm, from its registry.',
+    );
+  }
   const folder = peersFolder();
   const done = join(folder, 'installed');
   if (existsSync(done)) return folder;
