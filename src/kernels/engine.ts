@@ -14,6 +14,8 @@ export type KernelFamily = 'subgroup8' | 'workgroup';
 export interface EngineOptions {
   /** Gives the thread away for a moment while the GPU works (Node: a short sleep). Absent: only promises are awaited. */
   readonly pause?: () => Promise<void>;
+  /** Cores that a software adapter computes on; 4 without. */
+  readonly cores?: number;
   /** Forces a kernel family, e.g. to test the GPU's variants on a software adapter. */
   readonly kernelFamily?: KernelFamily;
 }
@@ -52,6 +54,8 @@ const RAISED_LIMITS = [
 /** One GPU device with its programs and persistent tensors. */
 export class Engine {
   readonly lost: Promise<EngineError>;
+  /** Cores that a software adapter computes on. */
+  readonly cores: number;
   readonly kernelFamily: KernelFamily;
   /** Which kernels compute what on this device. */
   readonly variants = new VariantChoices();
@@ -75,6 +79,7 @@ export class Engine {
         'The kernel family subgroup8 needs a software adapter with subgroups of exactly 8.',
       );
     }
+    this.cores = Math.max(1, options.cores ?? 4);
     this.kernelFamily = options.kernelFamily ?? (canUseSubgroups ? 'subgroup8' : 'workgroup');
     this.lost = device.lost.then((info) => {
       this.lostError = new EngineError('DEVICE_LOST', `The GPU device was lost (${info.reason}): ${info.message}`);

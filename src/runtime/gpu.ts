@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { create } from 'webgpu';
 import { Engine, type EngineOptions } from '../kernels/engine.js';
@@ -30,7 +31,7 @@ export async function openEngine({ adapter = null, ...options }: GpuOptions = {}
   const gpu = instances.get(key) ?? create(adapter === null ? [] : [`adapter=${adapter}`]);
   instances.set(key, gpu);
   try {
-    return await Engine.open(gpu, { pause, ...options });
+    return await Engine.open(gpu, { pause, cores: availableParallelism(), ...options });
   } catch (cause) {
     if (adapter === null || cause instanceof EngineError) throw cause;
     // Dawn's message lists the adapters.

@@ -62,6 +62,9 @@ const NO_GEOMETRY: PatchGeometry = {
 /** Workgroups that keep a software adapter's few cores busy, and a GPU's many. */
 const ENOUGH_GROUPS = { subgroup8: 16, workgroup: 512 } as const;
 
+/** Workgroups that a GPU of middling size runs at a time. */
+const GPU_SLOTS = 64;
+
 /** Length of one part: a multiple of 16, of 64 where it is long, so that only the last chunk of the last part is not full. */
 function partLength(depth: number, parts: number): number {
   const length = divideUp(depth, parts);
@@ -84,8 +87,9 @@ const hasEpilogue = ({ epilogue }: ProductOptions): boolean =>
 
 function contractOf(b: PlanBuilder, options: ProductOptions): ProductContract {
   const { groups, rows, columns, depth, parts = 1 } = options;
+  const family = b.engine.kernelFamily;
   return {
-    family: b.engine.kernelFamily,
+    family,
     operand: options.right.kind,
     divided: isDivided(options),
     groups,
@@ -93,6 +97,7 @@ function contractOf(b: PlanBuilder, options: ProductOptions): ProductContract {
     columns,
     depth: Math.min(depth, partLength(depth, parts)),
     parts,
+    slots: family === 'subgroup8' ? b.engine.cores : GPU_SLOTS,
   };
 }
 

@@ -39,12 +39,11 @@ export interface ProductContract {
   readonly depth: number;
   /** Parts into which the whole range of k is cut. */
   readonly parts: number;
+  /** Workgroups that run at a time. */
+  readonly slots: number;
 }
 
 export const divideUp = (value: number, by: number): number => Math.ceil(value / by);
-
-// How many workgroups run at a time: a guess that keeps two to eight cores busy, and GPUs of middling size.
-const SLOTS = { subgroup8: 4, workgroup: 64 } as const;
 
 const SUBGROUP_TILES: readonly (readonly [chunk: number, quads: number])[] = [
   [96, 2],
@@ -83,7 +82,7 @@ const COST = {
 const RESIDENT_BYTES = 26 * 1024;
 
 function subgroupCost(contract: ProductContract, { chunk, quads, rowsPerBlock }: SubgroupTiling): number {
-  const { rows, columns, depth, operand, groups, parts } = contract;
+  const { rows, columns, depth, operand, groups, parts, slots } = contract;
   const chunks = divideUp(depth, chunk);
   const padded = chunks * chunk;
   const fill = padded * COST.fill + quads * (depth * COST.fillQuad[operand] + (padded - depth) * COST.zeroQuad);
@@ -93,7 +92,7 @@ function subgroupCost(contract: ProductContract, { chunk, quads, rowsPerBlock }:
   const rowBlocks = divideUp(rows, rowsPerBlock);
   const block = fill + divideUp(rows, rowBlocks) * row * (overflows ? COST.overflow : 1);
   const blocks = divideUp(columns, 32 * quads) * rowBlocks * groups * parts;
-  return divideUp(blocks, SLOTS.subgroup8) * block;
+  return divideUp(blocks, slots) * block;
 }
 
 function subgroupCandidates(contract: ProductContract): SubgroupTiling[] {
@@ -127,10 +126,10 @@ const WORKGROUP_TILES: readonly WorkgroupTiling[] = (
 
 /** Waves of workgroups times what a workgroup takes: its multiplications, and its loads, which larger tiles use more often. */
 function workgroupCost(contract: ProductContract, { tileRows, tileColumns }: WorkgroupTiling): number {
-  const { rows, columns, groups, parts } = contract;
+  const { rows, columns, groups, parts, slots } = contract;
   const blocks = divideUp(rows, tileRows) * divideUp(columns, tileColumns) * groups * parts;
   const block = tileRows * tileColumns + 24 * (tileRows + tileColumns);
-  return Math.max(1, blocks / SLOTS.workgroup) * block;
+  return Math.max(1, blocks / slots) * block;
 }
 
 /** Number of candidates that are worth the timing. */
