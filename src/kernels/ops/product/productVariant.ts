@@ -62,7 +62,7 @@ const MOST_ROWS = 256;
 /** Fewer rows hardly pay for bringing in a chunk. */
 const FEWEST_ROWS = 16;
 
-// Nanoseconds on one Zen 5 core, fitted to products of 16 to 1024 rows, columns and depths: docs/performance.md. Only their
+// Nanoseconds on one core of 2026, fitted to products of 16 to 1024 rows, columns and depths: docs/performance.md. Only their
 // ratios matter.
 const COST = {
   /** Four columns of 8 lanes times one value of A. */
