@@ -2,6 +2,7 @@
 import { openEngine, releaseGpu } from '../src/runtime/gpu.js';
 import { type BenchOptions, parseArguments, selectByName, UsageError } from './arguments.js';
 import { measureCeiling } from './ceiling.js';
+import { type Compilation, compilations, measureCompilation } from './compilation.js';
 import { type Measurement, measure, type PeerResult } from './measure.js';
 import { PEER_NAMES } from './peers/catalogue.js';
 import { installPeers } from './peers/install.js';
@@ -29,11 +30,12 @@ async function measurePeers(
 }
 
 async function bench(options: BenchOptions): Promise<boolean> {
-  const selected = selectByName(workloads(), options.only);
+  const names = selectByName([...workloads(), ...compilations], options.only).map(({ name }) => name);
   if (options.list) {
-    for (const { name } of selected) console.log(name);
+    for (const name of names) console.log(name);
     return true;
   }
+  const selected = workloads().filter(({ name }) => names.includes(name));
   const folder = options.peers ? installPeers(say) : '';
   const peers = options.peers ? PEER_NAMES.map((name) => new PeerProcess(name, folder)) : [];
   const peerNames = peers.map(({ name }) => name);
@@ -63,11 +65,22 @@ async function bench(options: BenchOptions): Promise<boolean> {
       measurements.push(measurement);
       console.log(tableRow(measurement, peerNames));
     }
+    const compiled: Compilation[] = [];
+    for (const compilation of compilations.filter(({ name }) => names.includes(name))) {
+      say(`  ${compilation.name} ...`);
+      const result = await measureCompilation(compilation, options.seed);
+      compiled.push(result);
+      const seconds = (ms: number) => (ms / 1000).toFixed(1);
+      console.log(
+        `${result.name.padEnd(38)} first run after ${seconds(result.coldMs)} s with an empty cache of the driver, ${seconds(result.warmMs)} s after that`,
+      );
+    }
     const report: Report = {
       adapter,
       seed: options.seed,
       ceiling,
       workloads: measurements,
+      compilation: compiled,
       geomean: geometricMeans(measurements),
     };
     for (const [peer, mean] of Object.entries(report.geomean)) {

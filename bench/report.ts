@@ -1,5 +1,6 @@
 import type { AdapterDescription } from '../src/kernels/adapter.js';
 import type { Ceiling } from './ceiling.js';
+import type { Compilation } from './compilation.js';
 import type { Measurement } from './measure.js';
 import { geometricMean } from './statistics.js';
 
@@ -9,6 +10,7 @@ export interface Report {
   readonly seed: number;
   readonly ceiling: Ceiling;
   readonly workloads: readonly Measurement[];
+  readonly compilation: readonly Compilation[];
   /** Of the ratios of all workloads that a peer ran, by peer. */
   readonly geomean: Readonly<Record<string, number>>;
 }

@@ -18,6 +18,8 @@ export interface TimingOptions {
 export const DEFAULT_TIMING: TimingOptions = { budget: 1000, leastSamples: 3, mostSamples: 25, sampleLength: 40 };
 
 const MOST_SUBMISSIONS = 200;
+/** After this many budgets what there is of samples is enough. */
+const SLOW = 10;
 
 /**
  * Times `run`, warm: it runs before the clock starts, and `idle` waits for the device before the clock stops. Where `run`
@@ -41,10 +43,13 @@ export async function time(
   const warm = await sample(1);
   const wanted = Math.round(options.sampleLength / Math.max(warm, 1e-3));
   const submissions = awaits ? 1 : Math.min(MOST_SUBMISSIONS, Math.max(1, wanted));
-  const times: number[] = [];
-  const end = performance.now() + options.budget;
-  while (times.length < options.leastSamples || (times.length < options.mostSamples && performance.now() < end)) {
-    times.push(await sample(submissions));
-  }
+  const times = submissions === 1 ? [warm] : [];
+  const begun = performance.now();
+  const spent = () => performance.now() - begun + (times[0] ?? 0);
+  const isEnough = () =>
+    times.length >= options.mostSamples ||
+    (spent() >= options.budget && times.length >= options.leastSamples) ||
+    (spent() >= SLOW * options.budget && times.length > 0);
+  while (!isEnough()) times.push(await sample(submissions));
   return { ms: median(times), best: Math.min(...times), samples: times.length };
 }

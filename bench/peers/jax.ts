@@ -20,7 +20,7 @@ export async function openJax(load: Load): Promise<Peer> {
     async prepare(spec: PeerSpec, name: string, seed: number): Promise<PreparedPeer> {
       if (spec.kind === 'inference') return prepareJaxInference(jax, spec, name, seed);
       if (spec.kind === 'fineTuning' || spec.kind === 'headStep') {
-        throw new Error('jax-js has neither layers nor optimisers; the benchmark writes no training step for it');
+        throw new Error('the benchmark has no training step for jax-js');
       }
       const { compute, operands } = operationOf(jax, spec as OperationSpec, name, seed);
       return prepared(jax, compute, operands);

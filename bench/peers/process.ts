@@ -6,7 +6,7 @@ import type { PeerReply, PeerRequest } from './peer.js';
 const child = fileURLToPath(new URL('./child.js', import.meta.url));
 
 /** A workload that takes a peer longer than this, preparation included, is given up. */
-const LONGEST_MS = 60_000;
+const LONGEST_MS = 180_000;
 
 /** A peer in a process of its own, started when it is first asked, and again after it died or had to be stopped. */
 export class PeerProcess {

@@ -22,7 +22,7 @@ import { closure } from './files.mjs';
 import { linkedLibraries, vulkanLoader } from './libraries.mjs';
 
 const LARGEST_BYTES = 60 * 10 ** 6;
-const MAIN = join(root, 'dist', 'bench', 'main.js');
+const PROGRAMS = ['main.js', 'coldStart.js'].map((name) => join(root, 'dist', 'bench', name));
 const TESTS = join(root, 'dist', 'test', 'kernels');
 const DAWN = join('node_modules', 'webgpu');
 
@@ -80,7 +80,7 @@ const inPeers = (path) => path.includes(join('bench', 'peers'));
 
 /** The benchmark and the kernels' tests with all that they import; says which tests need packages that are not packed. */
 function programFiles() {
-  const files = new Set(closure(MAIN, (path) => !inPeers(path)).files);
+  const files = new Set(PROGRAMS.flatMap((program) => [...closure(program, (path) => !inPeers(path)).files]));
   for (const name of readdirSync(TESTS).filter((entry) => entry.endsWith('.test.js'))) {
     const test = closure(join(TESTS, name), () => true);
     const missing = [...test.packages].filter((specifier) => specifier !== 'webgpu');
