@@ -2,7 +2,7 @@ import { linearGrid, read, write } from '../src/kernels/dispatch.js';
 import type { Engine } from '../src/kernels/engine.js';
 import { PlanBuilder } from '../src/kernels/planBuilder.js';
 import { randomValues } from './random.js';
-import { DEFAULT_TIMING, time } from './timing.js';
+import { DEFAULT_TIMING, time, type TimingOptions } from './timing.js';
 
 /** What simple kernels reach on the device at hand. */
 export interface Ceiling {
@@ -51,9 +51,21 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   }
 }`;
 
-const timing = { ...DEFAULT_TIMING, budget: 200, mostSamples: 9 };
+/** A variant of a kernel: independent accumulators (of the arithmetic) and invocations of a workgroup. */
+interface Candidate {
+  readonly chains: number;
+  readonly workgroup: number;
+}
 
-async function arithmeticRate(engine: Engine, seed: number, chains: number, workgroup: number): Promise<number> {
+const QUICK: TimingOptions = { ...DEFAULT_TIMING, budget: 200, mostSamples: 9 };
+const THOROUGH: TimingOptions = { ...DEFAULT_TIMING, budget: 2000, mostSamples: 200 };
+
+async function arithmeticRate(
+  engine: Engine,
+  seed: number,
+  { chains, workgroup }: Candidate,
+  timing: TimingOptions,
+): Promise<number> {
   const invocations = engine.adapter.isSoftware ? 2 ** 12 : 2 ** 18;
   const iterations = 512;
   const b = new PlanBuilder(engine);
@@ -68,16 +80,21 @@ async function arithmeticRate(engine: Engine, seed: number, chains: number, work
   });
   const plan = await b.compile();
   plan.run({ x: randomValues(256, seed, 'arithmetic') });
-  const { best } = await time(
+  const timed = await time(
     () => void plan.run(),
     () => engine.idle(),
     timing,
   );
   plan.dispose();
-  return (2 * 4 * chains * UNROLLED * iterations * invocations) / (best * 1e6);
+  return (2 * 4 * chains * UNROLLED * iterations * invocations) / (timed.best * 1e6);
 }
 
-async function copyRate(engine: Engine, seed: number, workgroup: number): Promise<number> {
+async function copyRate(
+  engine: Engine,
+  seed: number,
+  { workgroup }: Candidate,
+  timing: TimingOptions,
+): Promise<number> {
   const largest = Math.min(engine.device.limits.maxStorageBufferBindingSize, 2 ** 27);
   // Far more than what the caches of a CPU hold; random, so that nothing can be compressed.
   const elements = Math.min(largest, engine.adapter.isSoftware ? 2 ** 26 : 2 ** 27) / 4;
@@ -93,23 +110,36 @@ async function copyRate(engine: Engine, seed: number, workgroup: number): Promis
   });
   const plan = await b.compile();
   plan.run({ x: randomValues(elements, seed, 'copy') });
-  const { best } = await time(
+  const timed = await time(
     () => void plan.run(),
     () => engine.idle(),
     timing,
   );
   plan.dispose();
-  return (2 * 4 * elements) / (best * 1e6);
+  return (2 * 4 * elements) / (timed.best * 1e6);
+}
+
+/** The best rate of all candidates; the best candidate is timed again and longer, for a ceiling that other programs pressed down. */
+async function best(
+  candidates: readonly Candidate[],
+  rate: (candidate: Candidate, timing: TimingOptions) => Promise<number>,
+): Promise<number> {
+  let [fastest, highest]: [Candidate | null, number] = [null, 0];
+  for (const candidate of candidates) {
+    const reached = await rate(candidate, QUICK);
+    if (reached > highest) [fastest, highest] = [candidate, reached];
+  }
+  return fastest ? Math.max(highest, await rate(fastest, THOROUGH)) : highest;
 }
 
 /** Measures the device's ceilings: the best of a few simple kernels each. */
 export async function measureCeiling(engine: Engine, seed: number): Promise<Ceiling> {
-  let [gflops, gbps] = [0, 0];
-  for (const workgroup of WORKGROUPS) {
-    for (const chains of CHAINS) gflops = Math.max(gflops, await arithmeticRate(engine, seed, chains, workgroup));
-  }
-  for (const workgroup of WORKGROUPS) gbps = Math.max(gbps, await copyRate(engine, seed, workgroup));
-  return { gflops, gbps };
+  const arithmetic = WORKGROUPS.flatMap((workgroup) => CHAINS.map((chains) => ({ chains, workgroup })));
+  const copies = WORKGROUPS.map((workgroup) => ({ chains: 0, workgroup }));
+  return {
+    gflops: await best(arithmetic, (candidate, timing) => arithmeticRate(engine, seed, candidate, timing)),
+    gbps: await best(copies, (candidate, timing) => copyRate(engine, seed, candidate, timing)),
+  };
 }
 
 /** The least time that the arithmetic and the bytes of a workload can take, in milliseconds. */
