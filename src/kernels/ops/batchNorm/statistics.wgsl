@@ -1,5 +1,6 @@
-// One workgroup per channel. Two passes over the row: the mean, then the mean squared deviation. A sum of quads per
-// lane, added in a fixed tree. batch[c] = (mean, 1 / sqrt(variance + epsilon)); running statistics move in place, with the unbiased variance.
+// One workgroup per channel, one pass over the row: sums of the deviations from a value amid the others, and of their squares
+// (Chan, Golub and LeVeque 1983, "Algorithms for computing the sample variance", shifted data). A sum of quads per lane, added in a
+// fixed tree. batch[c] = (mean, 1 / sqrt(variance + epsilon)); running statistics move in place, with the unbiased variance.
 // A power of two: one SIMD register on software adapters, where each further one costs a switch at every barrier.
 override lanes: u32 = 64u;
 struct Parameters { columns: u32, quadsPerRow: u32, epsilon: f32, momentum: f32 }
@@ -32,18 +33,23 @@ fn isColumn(quad: u32) -> vec4<bool> {
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let channel = group.x;
   let start = channel * p.quadsPerRow;
-  var sum = vec4f();
-  for (var quad = lane; quad < p.quadsPerRow; quad += lanes) {
-    sum += select(vec4f(), vec4f(x[start + quad]), isColumn(quad));
+  var first = vec4f();
+  if (lane < p.quadsPerRow) {
+    first = select(vec4f(), vec4f(x[start + lane]), isColumn(lane));
   }
   let count = f32(p.columns);
-  let mean = total(lane, sum) / count;
+  // The mean of a few: the squares of the values as they are would drown the variance where their mean is large.
+  let shift = total(lane, first) / min(count, f32(lanes * 4u));
+  var sum = vec4f();
   var squares = vec4f();
   for (var quad = lane; quad < p.quadsPerRow; quad += lanes) {
-    let deviation = select(vec4f(), vec4f(x[start + quad]) - mean, isColumn(quad));
+    let deviation = select(vec4f(), vec4f(x[start + quad]) - shift, isColumn(quad));
+    sum += deviation;
     squares += deviation * deviation;
   }
-  let squareSum = total(lane, squares);
+  let offset = total(lane, sum) / count;
+  let mean = shift + offset;
+  let squareSum = max(0.0, total(lane, squares) - offset * offset * count);
   if (lane == 0u) {
     batch[channel] = vec2f(mean, 1.0 / sqrt(squareSum / count + p.epsilon));
     runningMean[channel] = T2((1.0 - p.momentum) * f32(runningMean[channel]) + p.momentum * mean);
