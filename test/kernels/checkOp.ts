@@ -55,7 +55,7 @@ interface BuiltOp {
 }
 
 /** The op with its gradients as outputs `d <input>`, that of y given as `upstream`. */
-function buildOp(engine: Engine, op: OpCase, activationType: 'f32' | 'f16'): BuiltOp {
+export function buildOp(engine: Engine, op: OpCase, activationType: 'f32' | 'f16'): BuiltOp {
   const b = new PlanBuilder(engine, { activationType });
   const tensors: Record<string, Tensor> = {};
   for (const [name, { shape, layout = 'rows', constant = false }] of Object.entries(op.inputs)) {

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { conv2d } from '../../src/kernels/ops/conv2d/conv2d.js';
 import { dense } from '../../src/kernels/ops/dense/dense.js';
@@ -5,7 +6,7 @@ import type { Conv2dLayer, DenseLayer } from '../../src/models/network.js';
 import { layerShape } from '../../src/models/shapes.js';
 import { referenceLayer } from '../models/reference.js';
 import { freshSeed, seeded } from '../training/fixtures.js';
-import { checkOp, type OpCase, type OpInput } from './checkOp.js';
+import { buildOp, checkOp, type OpCase, type OpInput } from './checkOp.js';
 import { openFamilies } from './engines.js';
 
 interface Convolution {
@@ -396,6 +397,63 @@ describe(`convolutions and dense layers, seed ${seed} (GRAFT_TEST_SEED repeats i
       if (opened.skipped) t.diagnostic(opened.skipped);
       for (const { family, engine } of opened.families) {
         await checkOp(engine, { ...op, name: `${family}: ${op.name} ${JSON.stringify(op.inputs)}` }, random);
+      }
+    });
+  }
+});
+
+/** All of them 3x3 with stride 1: odd and even sizes, tiles that reach over the edge, quads of tiles over lines and pictures. */
+const WINOGRAD_CASES: OpCase[] = [
+  convolutionCase({ name: 'same, even', x: [2, 5, 8, 6], outChannels: 7, kernel: [3, 3], padding: [1, 1, 1, 1] }),
+  convolutionCase({
+    name: 'same, odd, bias and residual and ReLU6',
+    x: [3, 4, 7, 5],
+    outChannels: 9,
+    kernel: [3, 3],
+    padding: [1, 1, 1, 1],
+    bias: true,
+    residual: true,
+    activation: 'relu6',
+  }),
+  convolutionCase({ name: 'valid', x: [1, 3, 6, 9], outChannels: 4, kernel: [3, 3] }),
+  convolutionCase({
+    name: 'padding of each side its own, bias',
+    x: [2, 3, 5, 4],
+    outChannels: 2,
+    kernel: [3, 3],
+    padding: [2, 0, 1, 2],
+    bias: true,
+  }),
+  convolutionCase({ name: 'one pixel', x: [5, 6, 1, 1], outChannels: 3, kernel: [3, 3], padding: [1, 1, 1, 1] }),
+  convolutionCase({
+    name: 'many channels, ReLU',
+    x: [1, 70, 4, 4],
+    outChannels: 67,
+    kernel: [3, 3],
+    padding: [1, 1, 1, 1],
+    activation: 'relu',
+  }),
+];
+
+describe(`3x3 convolutions by Winograd's way, seed ${seed} (GRAFT_TEST_SEED repeats it)`, () => {
+  let opened: Awaited<ReturnType<typeof openFamilies>>;
+  before(async () => {
+    opened = await openFamilies();
+  });
+  after(() => opened.close());
+
+  for (const op of WINOGRAD_CASES) {
+    test(op.name, async () => {
+      for (const { family, engine } of opened.families) {
+        const types = engine.device.features.has('shader-f16') ? (['f32', 'f16'] as const) : (['f32'] as const);
+        const contracts = engine.variants.record(() => {
+          for (const type of types) buildOp(engine, op, type);
+        });
+        const chosen = contracts.filter(({ variants }) => variants.some(({ name }) => name === 'winograd'));
+        // Forward and backward, in each type.
+        assert.equal(chosen.length, 2 * types.length);
+        for (const { key } of chosen) engine.variants.set(key, 'winograd');
+        await checkOp(engine, { ...op, name: `${family}: ${op.name}` }, random);
       }
     });
   }

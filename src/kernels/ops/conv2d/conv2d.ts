@@ -6,11 +6,11 @@ import { splitActivation } from '../activation/fused.js';
 import { depthwise, depthwiseInputGradient, depthwiseWeightGradient } from '../depthwise/depthwise.js';
 import { denseProduct } from '../product/denseProduct.js';
 import { gradientGeometry, type PatchGeometry } from '../product/operand.js';
-import { product, type RightOperand } from '../product/product.js';
-import { transposeDense } from '../product/transpose.js';
+import type { RightOperand } from '../product/product.js';
 import { sumRows } from '../sumRows/sumRows.js';
 import { convolvedLength, type Pair, type WindowPadding } from '../window.js';
-import { isPointwise, patches } from './patches.js';
+import { convolve } from './convolve.js';
+import { isPointwise } from './patches.js';
 import { hasPhases, stridedInputGradient } from './stridedGradient.js';
 
 export interface Conv2dAttributes {
@@ -49,26 +49,15 @@ export function conv2d(
   checkEpilogue(y, epilogue);
   const inputs = [x, weight, bias, residual].filter((tensor) => tensor !== null && tensor !== undefined);
   const { fused, separate } = splitActivation(epilogue.activation, inputs);
-  const [outChannels, groupChannels, ...kernel] = weight.shape as [number, number, number, number];
+  const [, groupChannels, ...kernel] = weight.shape as [number, number, number, number];
   const { groups } = attributes;
   const geometry = forwardGeometry(x, y, kernel, attributes);
   const isDepthwise = groupChannels === 1;
-  const taps = kernel[0] * kernel[1];
   if (isDepthwise) {
     depthwise(b, { x, weight, y, geometry, epilogue: { bias, residual, activation: fused } });
   } else {
-    product(b, {
-      label: y.label,
-      groups,
-      rows: outChannels / groups,
-      columns: rowLayout(y.shape).columns,
-      depth: groupChannels * taps,
-      left: weight,
-      leftStride: groupChannels * taps,
-      right: patches(x, geometry, groupChannels),
-      result: y,
-      epilogue: { bias, residual, activation: fused },
-    });
+    const epilogueHere = { bias, residual, activation: fused };
+    convolve(b, { label: y.label, x, weight, y, groups, geometry, isGradient: false, epilogue: epilogueHere });
   }
   b.differentiable(inputs, y, (gradient, needs) => {
     const dy = fused ? activationGradient(b, y, gradient, fused) : gradient;
@@ -146,19 +135,15 @@ export interface ConvolutionGradient {
 
 /** dx: the transposed weights times the patches of dy. */
 function inputGradient(b: PlanBuilder, { x, weight, dy, geometry, groups }: ConvolutionGradient): Tensor {
-  const [outChannels, groupChannels, kh, kw] = weight.shape as [number, number, number, number];
-  const rowsPerGroup = outChannels / groups;
   const dx = b.temporary(`d ${x.label}`, x.shape);
-  product(b, {
+  convolve(b, {
     label: `conv2d input gradient ${weight.label}`,
+    x: dy,
+    weight,
+    y: dx,
     groups,
-    rows: groupChannels,
-    columns: rowLayout(x.shape).columns,
-    depth: rowsPerGroup * kh * kw,
-    left: transposeDense(b, weight, [groups, rowsPerGroup, groupChannels, kh * kw]),
-    leftStride: rowsPerGroup * kh * kw,
-    right: patches(dy, gradientGeometry(geometry), rowsPerGroup),
-    result: dx,
+    geometry: gradientGeometry(geometry),
+    isGradient: true,
   });
   return dx;
 }
