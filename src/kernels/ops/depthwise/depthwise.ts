@@ -143,29 +143,37 @@ function gatherDispatch(options: Depthwise, label: string, spread: number, merge
 function stripDispatch(options: Depthwise): Dispatch {
   const { kernel, step, size, pixels, start } = options.geometry;
   const { x, weight, y } = options;
+  const { bias, residual, activation: kind } = options.epilogue ?? {};
   const { rows, columns, stride } = rowLayout(y.shape);
-  const { flags, activation, bias, residual } = epilogueOf(options);
+  const activation = fusedActivation(kind);
   const stripsPerLine = Math.ceil(pixels[1] / STRIP);
   const strips = (columns / (pixels[0] * pixels[1])) * stripsPerLine;
+  const code = stripSource({
+    kernel,
+    stride: step,
+    left: -start[1],
+    quadsIn: size[1] % 4 === 0,
+    quadsOut: pixels[1] % 4 === 0,
+    hasBias: Boolean(bias),
+    hasResidual: Boolean(residual),
+    activation: activation.isFused ? activation.source : null,
+  });
   return {
     label: `depthwise strips ${weight.label}`,
-    program: {
-      label: `depthwise strips ${kernel.join('x')} / ${step.join('x')}`,
-      code: stripSource(kernel, step, activation.source),
-    },
-    bindings: [read(x), read(weight), read(bias), read(residual), write(y)],
+    program: { label: `depthwise strips ${kernel.join('x')} / ${step.join('x')}`, code },
+    bindings: [read(x), read(weight), write(y), ...(bias ? [read(bias)] : []), ...(residual ? [read(residual)] : [])],
     uniforms: [
       strips,
       rows,
       stripsPerLine,
       stride,
       rowLayout(x.shape).stride,
-      flags,
+      0,
       activation.lower,
       activation.upper,
       ...size,
       ...pixels,
-      ...start,
+      start[0],
     ],
     workgroups: linearGrid(strips * rows, STRIP_LANES),
   };

@@ -4,19 +4,79 @@ import type { Pair } from '../window.js';
 export const STRIP = 4;
 export const STRIP_LANES = 8;
 
+export interface StripVariant {
+  readonly kernel: Pair;
+  /** At most the kernel. */
+  readonly stride: Pair;
+  /** Columns of zeros in front of the picture. */
+  readonly left: number;
+  /** Lines of the input begin at a quad and are whole quads, so that quads are loaded as such. */
+  readonly quadsIn: boolean;
+  /** The same of the output: a strip is stored at once. */
+  readonly quadsOut: boolean;
+  readonly hasBias: boolean;
+  readonly hasResidual: boolean;
+  /** WGSL with `activate`; null: there is none. */
+  readonly activation: string | null;
+}
+
+const range = (count: number) => Array.from({ length: count }, (_, i) => i);
+const AXES = ['x', 'y', 'z', 'w'];
+
+/** How a line's columns that a strip needs come in: declarations once per strip, then loads from `base`. */
+function columnLoads({ stride, left, quadsIn }: StripVariant, loaded: number) {
+  if (!quadsIn) {
+    return {
+      places: range(loaded).map(
+        (e) => `let x${e} = first * ${stride[1]} + ${e - left};
+  let on${e} = x${e} >= 0 && x${e} < p.width;
+  let at${e} = clamp(x${e}, 0, p.width - 1);`,
+      ),
+      loads: range(loaded).map((e) => `let v${e} = select(0.0, f32(x[base + at${e}]), onY && on${e});`),
+    };
+  }
+  // A strip begins at a quad: column e lies in quad `shift` from there.
+  const columns = range(loaded).map((e) => ({
+    e,
+    shift: Math.floor((e - left) / 4),
+    axis: AXES[(((e - left) % 4) + 4) % 4] as string,
+  }));
+  const shifts = [...new Set(columns.map(({ shift }) => shift))];
+  const name = (shift: number) => (shift < 0 ? `m${-shift}` : `p${shift}`);
+  return {
+    places: shifts.map(
+      (shift) => `let q${name(shift)} = first * ${stride[1]} / 4 + ${shift};
+  let on${name(shift)} = q${name(shift)} >= 0 && q${name(shift)} < p.width / 4;
+  let at${name(shift)} = clamp(q${name(shift)}, 0, p.width / 4 - 1);`,
+    ),
+    loads: shifts.flatMap((shift) => {
+      const own = columns.filter((column) => column.shift === shift);
+      const place = `x[base / 4 + at${name(shift)}]`;
+      const isOn = `onY && on${name(shift)}`;
+      if (own.length === 1) return own.map(({ e, axis }) => `let v${e} = select(0.0, f32(${place}.${axis}), ${isOn});`);
+      return [
+        `let l${name(shift)} = select(vec4f(), vec4f(${place}), ${isOn});`,
+        ...own.map(({ e, axis }) => `let v${e} = l${name(shift)}.${axis};`),
+      ];
+    }),
+  };
+}
+
 /**
  * Depthwise convolution for software adapters: an invocation takes a strip of four columns and walks down the lines, so that
  * each input pixel is loaded once per strip. Line by line of the input it adds to the sums of all outputs that the line reaches.
- * Kernel and stride are compiled in (stride at most the kernel), and WGSL with `activate`.
  */
-export function stripSource(kernel: Pair, stride: Pair, activation: string): string {
+export function stripSource(variant: StripVariant): string {
+  const { kernel, stride, quadsIn, quadsOut, hasBias, hasResidual, activation } = variant;
   const [kernelHeight, kernelWidth] = kernel;
   const [strideY, strideX] = stride;
   const loaded = (STRIP - 1) * strideX + kernelWidth;
   /** Outputs below each other that one input line reaches. */
   const open = Math.ceil(kernelHeight / strideY);
-  const range = (count: number) => Array.from({ length: count }, (_, i) => i);
   const taps = kernelHeight * kernelWidth;
+  const { places, loads } = columnLoads(variant, loaded);
+  /** The binding behind that of the bias, if there is one. */
+  const after = hasBias ? 4 : 3;
   const line = (i: number): string => {
     const ky = kernelHeight - strideY + i;
     const sums = range(open)
@@ -31,23 +91,26 @@ export function stripSource(kernel: Pair, stride: Pair, activation: string): str
       let inY = i32(lineOut) * ${strideY} + ${ky} + p.startY;
       let onY = inY >= 0 && inY < p.height;
       let base = plane + clamp(inY, 0, p.height - 1) * p.width;
-      ${range(loaded)
-        .map((e) => `let v${e} = select(0.0, f32(x[base + at${e}]), onY && on${e});`)
-        .join('\n      ')}
+      ${loads.join('\n      ')}
       ${sums.join('\n      ')}
     }`;
   };
+  const eachPixel = (make: (axis: string, e: number) => string) =>
+    AXES.map((axis, e) => `if (first + ${e} < p.pixelWidth) { ${make(axis, e)} }`).join('\n      ');
+  const residual = quadsOut
+    ? 'value += vec4f(residual[to / 4u]);'
+    : eachPixel((axis, e) => `value.${axis} += f32(residual[to + ${e}u]);`);
   return `struct Parameters {
-  strips: u32, channels: u32, stripsPerLine: u32, resultStride: u32, inputStride: u32, flags: u32, lower: f32, upper: f32,
-  height: i32, width: i32, pixelHeight: i32, pixelWidth: i32, startY: i32, startX: i32,
+  strips: u32, channels: u32, stripsPerLine: u32, resultStride: u32, inputStride: u32, unused: u32, lower: f32, upper: f32,
+  height: i32, width: i32, pixelHeight: i32, pixelWidth: i32, startY: i32,
 }
-@group(0) @binding(0) var<storage, read> x: array<T0>;
+@group(0) @binding(0) var<storage, read> x: array<${quadsIn ? 'V0' : 'T0'}>;
 @group(0) @binding(1) var<storage, read> weight: array<T1>;
-@group(0) @binding(2) var<storage, read> bias: array<T2>;
-@group(0) @binding(3) var<storage, read> residual: array<T3>;
-@group(0) @binding(4) var<storage, read_write> y: array<T4>;
-@group(0) @binding(5) var<uniform> p: Parameters;
-${activation}
+@group(0) @binding(2) var<storage, read_write> y: array<${quadsOut ? 'V2' : 'T2'}>;
+${hasBias ? '@group(0) @binding(3) var<storage, read> bias: array<T3>;' : ''}
+${hasResidual ? `@group(0) @binding(${after}) var<storage, read> residual: array<${quadsOut ? 'V' : 'T'}${after}>;` : ''}
+@group(0) @binding(${after + (hasResidual ? 1 : 0)}) var<uniform> p: Parameters;
+${activation ?? ''}
 
 @compute @workgroup_size(${STRIP_LANES})
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
@@ -60,20 +123,11 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let first = i32(strip % p.stripsPerLine) * ${STRIP};
   // Lanes past the last strip compute along, within the tensor, and store nothing.
   let plane = i32(channel * p.inputStride) + select(0, image * p.height * p.width, inside);
-  ${range(loaded)
-    .map(
-      (e) => `let x${e} = first * ${strideX} + ${e} + p.startX;
-  let on${e} = x${e} >= 0 && x${e} < p.width;
-  let at${e} = clamp(x${e}, 0, p.width - 1);`,
-    )
-    .join('\n  ')}
+  ${places.join('\n  ')}
   ${range(taps)
     .map((tap) => `let w${tap} = f32(weight[channel * ${taps}u + ${tap}u]);`)
     .join('\n  ')}
-  var offset = 0.0;
-  if ((p.flags & 1u) != 0u) {
-    offset = f32(bias[channel]);
-  }
+  ${hasBias ? 'let offset = f32(bias[channel]);' : ''}
   ${range(open)
     .map((j) => `var sum${j} = vec4f();`)
     .join('\n  ')}
@@ -81,19 +135,10 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
     ${range(strideY).map(line).join('\n    ')}
     if (lineOut >= 0 && inside) {
       let to = channel * p.resultStride + u32((image * p.pixelHeight + lineOut) * p.pixelWidth + first);
-      var value = sum0 + offset;
-      for (var e = 0; e < ${STRIP}; e++) {
-        if (first + e < p.pixelWidth) {
-          var pixel = value[e];
-          if ((p.flags & 2u) != 0u) {
-            pixel += f32(residual[to + u32(e)]);
-          }
-          if ((p.flags & 4u) != 0u) {
-            pixel = activate(vec4f(pixel)).x;
-          }
-          y[to + u32(e)] = T4(pixel);
-        }
-      }
+      var value = sum0${hasBias ? ' + offset' : ''};
+      ${hasResidual ? residual : ''}
+      ${activation ? 'value = activate(value);' : ''}
+      ${quadsOut ? 'y[to / 4u] = V2(value);' : eachPixel((axis, e) => `y[to + ${e}u] = T2(value.${axis});`)}
     }
     ${range(open)
       .map((j) => `sum${j} = ${j + 1 < open ? `sum${j + 1}` : 'vec4f()'};`)
