@@ -81,7 +81,8 @@ export class Plan {
           return { pipeline, group, workgroups: dispatch.workgroups };
         });
         const memory = planMemory(engine, dispatches, inputs, outputs, (id) => persistents.has(id));
-        return new Plan(engine, steps, owned, ownArena, places, inputs, outputs, memory);
+        // Copies: what is put onto the builder later is not this plan's.
+        return new Plan(engine, steps, owned, ownArena, places, new Map(inputs), new Map(outputs), memory);
       });
     } catch (error) {
       for (const buffer of owned) engine.destroyBuffer(buffer);

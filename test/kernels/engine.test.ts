@@ -97,6 +97,21 @@ describe('engine and plans', () => {
     assert.deepEqual(engine.memory, before);
   });
 
+  test('a plan stays as it was compiled, whatever its builder is given later', async () => {
+    const b = new PlanBuilder(engine);
+    const x = b.input('x', [1, 2]);
+    const y = activation(b, x, 'relu');
+    b.output('y', y);
+    const first = await b.compile();
+    b.output('z', activation(b, y, 'relu6'));
+    const second = await b.compile();
+    const given = { x: Float32Array.of(-1, 9) };
+    assert.deepEqual(await first.run(given)(), { y: Float32Array.of(0, 9) });
+    assert.deepEqual(await second.run(given)(), { y: Float32Array.of(0, 9), z: Float32Array.of(0, 6) });
+    first.dispose();
+    second.dispose();
+  });
+
   test('steady state allocates nothing', async () => {
     const b = new PlanBuilder(engine);
     b.output('y', activation(b, b.input('x', [4, 5]), 'relu'));
