@@ -284,6 +284,30 @@ const CASES: OpCase[] = [
     padding: [3, 2, 1, 0],
     groups: 3,
   }),
+  ...(
+    [
+      ['3x3', [2, 5, 6, 8], [3, 3], [1, 1], [1, 1, 1, 1]],
+      ['5x5', [1, 3, 7, 12], [5, 5], [1, 1], [2, 2, 2, 2]],
+      ['3x3 / 2', [2, 3, 8, 16], [3, 3], [2, 2], [1, 1, 1, 1]],
+      ['3x3 / 2 into lines that are none', [1, 3, 6, 12], [3, 3], [2, 2], [0, 0, 1, 1]],
+      ['3x3 without padding', [2, 2, 5, 8], [3, 3], [1, 1], [0, 0, 0, 0]],
+      ['4x2, more padding behind', [1, 4, 9, 4], [4, 2], [1, 1], [1, 0, 2, 1]],
+      ['7x7 / 1 and 2', [1, 2, 8, 8], [7, 7], [1, 2], [3, 3, 3, 3]],
+    ] as const
+  ).map(([name, x, kernel, stride, padding]) =>
+    convolutionCase({
+      name: `depthwise ${name}, lines of whole quads`,
+      x,
+      outChannels: x[1],
+      kernel,
+      stride,
+      padding,
+      groups: x[1],
+      bias: true,
+      residual: true,
+      activation: 'relu6',
+    }),
+  ),
   convolutionCase({ name: 'depthwise 1x1', x: [1, 6, 5, 3], outChannels: 6, kernel: [1, 1], groups: 6 }),
   convolutionCase({
     name: 'many pixels: gradients of weights in parts',

@@ -54,11 +54,12 @@ function inputGradientStrips({ weight, dy, geometry }: ConvolutionGradient, dx: 
   // A strip begins up to stride - 1 columns before the picture.
   const stripsPerLine = Math.ceil((size[1] + (left % step[1])) / STRIP);
   const strips = (columns / (size[0] * size[1])) * stripsPerLine;
+  const quads = step[1] === 1 && size[1] % 4 === 0 && pixels[1] % 4 === 0;
   return {
     label: `depthwise input gradient ${weight.label}`,
     program: {
       label: `depthwise gradient strips ${kernel.join('x')} / ${step.join('x')}`,
-      code: gradientStripSource(kernel, step),
+      code: gradientStripSource({ kernel, stride: step, left, quads }),
     },
     bindings: [read(dy), read(weight), write(dx)],
     uniforms: [strips, rows, stripsPerLine, stride, rowLayout(dy.shape).stride, ...pixels, ...size, top, left],
@@ -83,9 +84,15 @@ export function depthwiseWeightGradient(b: PlanBuilder, { x, weight, dy, geometr
       ...common,
       program: {
         label: `depthwise weight gradient strips ${kernel.join('x')} / ${step.join('x')}`,
-        code: weightGradientStripSource(kernel, step),
+        code: weightGradientStripSource({
+          kernel,
+          stride: step,
+          left: -start[1],
+          quadsIn: size[1] % 4 === 0,
+          quadsOut: pixels[1] % 4 === 0,
+        }),
       },
-      uniforms: [strips, stripsPerLine, stride, inputStride, ...size, ...pixels, ...start],
+      uniforms: [strips, stripsPerLine, stride, inputStride, ...size, ...pixels, start[0]],
       workgroups: [rows, 1, 1],
     });
     return dWeight;

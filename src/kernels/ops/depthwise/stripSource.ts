@@ -1,4 +1,5 @@
 import type { Pair } from '../window.js';
+import { AXES, columnLoads } from './columnLoads.js';
 
 /** Pixels of a line that one invocation computes. */
 export const STRIP = 4;
@@ -21,60 +22,28 @@ export interface StripVariant {
 }
 
 const range = (count: number) => Array.from({ length: count }, (_, i) => i);
-const AXES = ['x', 'y', 'z', 'w'];
-
-/** How a line's columns that a strip needs come in: declarations once per strip, then loads from `base`. */
-function columnLoads({ stride, left, quadsIn }: StripVariant, loaded: number) {
-  if (!quadsIn) {
-    return {
-      places: range(loaded).map(
-        (e) => `let x${e} = first * ${stride[1]} + ${e - left};
-  let on${e} = x${e} >= 0 && x${e} < p.width;
-  let at${e} = clamp(x${e}, 0, p.width - 1);`,
-      ),
-      loads: range(loaded).map((e) => `let v${e} = select(0.0, f32(x[base + at${e}]), onY && on${e});`),
-    };
-  }
-  // A strip begins at a quad: column e lies in quad `shift` from there.
-  const columns = range(loaded).map((e) => ({
-    e,
-    shift: Math.floor((e - left) / 4),
-    axis: AXES[(((e - left) % 4) + 4) % 4] as string,
-  }));
-  const shifts = [...new Set(columns.map(({ shift }) => shift))];
-  const name = (shift: number) => (shift < 0 ? `m${-shift}` : `p${shift}`);
-  return {
-    places: shifts.map(
-      (shift) => `let q${name(shift)} = first * ${stride[1]} / 4 + ${shift};
-  let on${name(shift)} = q${name(shift)} >= 0 && q${name(shift)} < p.width / 4;
-  let at${name(shift)} = clamp(q${name(shift)}, 0, p.width / 4 - 1);`,
-    ),
-    loads: shifts.flatMap((shift) => {
-      const own = columns.filter((column) => column.shift === shift);
-      const place = `x[base / 4 + at${name(shift)}]`;
-      const isOn = `onY && on${name(shift)}`;
-      if (own.length === 1) return own.map(({ e, axis }) => `let v${e} = select(0.0, f32(${place}.${axis}), ${isOn});`);
-      return [
-        `let l${name(shift)} = select(vec4f(), vec4f(${place}), ${isOn});`,
-        ...own.map(({ e, axis }) => `let v${e} = l${name(shift)}.${axis};`),
-      ];
-    }),
-  };
-}
 
 /**
  * Depthwise convolution for software adapters: an invocation takes a strip of four columns and walks down the lines, so that
  * each input pixel is loaded once per strip. Line by line of the input it adds to the sums of all outputs that the line reaches.
  */
 export function stripSource(variant: StripVariant): string {
-  const { kernel, stride, quadsIn, quadsOut, hasBias, hasResidual, activation } = variant;
+  const { kernel, stride, left, quadsIn, quadsOut, hasBias, hasResidual, activation } = variant;
   const [kernelHeight, kernelWidth] = kernel;
   const [strideY, strideX] = stride;
   const loaded = (STRIP - 1) * strideX + kernelWidth;
   /** Outputs below each other that one input line reaches. */
   const open = Math.ceil(kernelHeight / strideY);
   const taps = kernelHeight * kernelWidth;
-  const { places, loads } = columnLoads(variant, loaded);
+  const { places, loads } = columnLoads({
+    count: loaded,
+    begin: `first * ${strideX}`,
+    offset: -left,
+    quads: quadsIn,
+    width: 'p.width',
+    tensor: 'x',
+    keep: (e, value) => `let v${e} = ${value};`,
+  });
   /** The binding behind that of the bias, if there is one. */
   const after = hasBias ? 4 : 3;
   const line = (i: number): string => {
