@@ -68,14 +68,16 @@ export async function prepareTraining(
     }, [...variables.values()]);
   const timed = batchOf(given, labels);
   const optimizer = tf.train.momentum(LEARNING_RATE, MOMENTUM);
+  let before: Tf.Scalar | null = null;
   return {
+    // A step's loss is read once the next one is on its way, as our own workload does.
     async run() {
       const { value, grads } = stepOn(timed);
       optimizer.applyGradients(grads as Parameters<typeof optimizer.applyGradients>[0]);
-      const loss = await read(value);
-      value.dispose();
       tf.dispose(grads);
-      return loss;
+      if (before) await read(before);
+      before?.dispose();
+      before = value;
     },
     idle,
     async results() {

@@ -12,8 +12,11 @@ import { VariantChoices } from './variants.js';
 export type KernelFamily = 'subgroup8' | 'workgroup';
 
 export interface EngineOptions {
-  /** Gives the thread away for a moment while the GPU works (Node: a short sleep). Absent: only promises are awaited. */
-  readonly pause?: () => Promise<void>;
+  /**
+   * Gives the thread away for a moment while the GPU works (Node: a short sleep); `turn` counts from 0 in each wait. Absent:
+   * only promises are awaited.
+   */
+  readonly pause?: (turn: number) => Promise<void>;
   /** Cores that a software adapter computes on; 4 without. */
   readonly cores?: number;
   /** Forces a kernel family, e.g. to test the GPU's variants on a software adapter. */
@@ -278,7 +281,7 @@ export class Engine {
         pending = false;
       };
       promise.then(done, done);
-      while (pending) await pause();
+      for (let turn = 0; pending; turn++) await pause(turn);
     }
     try {
       return await promise;

@@ -1,5 +1,5 @@
 import { type Binding, type Float32Uniform, read, readWrite, write } from '../../dispatch.js';
-import type { Program } from '../../engine.js';
+import type { Engine, Program } from '../../engine.js';
 import { type PlanBuilder } from '../../planBuilder.js';
 import { alignTo, type Tensor } from '../../tensor.js';
 import { fusedActivation } from '../activation/fused.js';
@@ -59,11 +59,19 @@ const NO_GEOMETRY: PatchGeometry = {
   divisor: [1, 1],
 };
 
-/** Workgroups that keep a software adapter's few cores busy, and a GPU's many. */
-const ENOUGH_GROUPS = { subgroup8: 16, workgroup: 512 } as const;
+/**
+ * Workgroups that an adapter runs at a time, and as many as keep it busy although some end before others. GPUs: from the number of
+ * their cores, 8 to 16 in a processor's own graphics, 30 to 130 on cards, with room for several workgroups in each.
+ */
+const PARALLELISM = {
+  software: { slots: null, enough: 16 },
+  integrated: { slots: 48, enough: 192 },
+  discrete: { slots: 192, enough: 768 },
+} as const;
 
-/** Workgroups that a GPU of middling size runs at a time. */
-const GPU_SLOTS = 64;
+/** The family for GPUs on a software adapter, where tests run it, counts as a small GPU. */
+const parallelism = ({ kernelFamily, adapter }: Engine) =>
+  PARALLELISM[kernelFamily === 'workgroup' && adapter.kind === 'software' ? 'integrated' : adapter.kind];
 
 /** Length of one part: a multiple of 16, of 64 where it is long, so that only the last chunk of the last part is not full. */
 function partLength(depth: number, parts: number): number {
@@ -75,7 +83,7 @@ function partLength(depth: number, parts: number): number {
 export function partsFor(b: PlanBuilder, groups: number, rows: number, columns: number, depth: number): number {
   const family = b.engine.kernelFamily;
   const blocks = groups * divideUp(columns, 64) * divideUp(rows, family === 'workgroup' ? 64 : 128);
-  const wanted = Math.max(1, Math.min(divideUp(ENOUGH_GROUPS[family], blocks), Math.floor(depth / 256)));
+  const wanted = Math.max(1, Math.min(divideUp(parallelism(b.engine).enough, blocks), Math.floor(depth / 256)));
   // Rounding a part's length up may leave nothing for the last ones; an empty part would never be written.
   return divideUp(depth, partLength(depth, wanted));
 }
@@ -97,7 +105,7 @@ function contractOf(b: PlanBuilder, options: ProductOptions): ProductContract {
     columns,
     depth: Math.min(depth, partLength(depth, parts)),
     parts,
-    slots: family === 'subgroup8' ? b.engine.cores : GPU_SLOTS,
+    slots: parallelism(b.engine).slots ?? b.engine.cores,
   };
 }
 
