@@ -135,11 +135,14 @@ function trainingWorkload(spec: TrainingStepSpec): Workload<TrainingStepSpec> {
       const given = stepInputs(spec, network, name, seed);
       const labels = benchLabels(spec, name, seed);
       let before: (() => Promise<unknown>) | null = null;
+      // Features are on the device, as those that the trainer keeps and those of the peers; pictures come with every step.
+      let uploads = given;
       return {
         dispatches,
         // A step's loss is read while the next one runs, as the trainer does; peers are timed the same way.
         async run() {
-          const finish = trained.trainStep(given, labels, LEARNING_RATE);
+          const finish = trained.trainStep(uploads, labels, LEARNING_RATE);
+          if (kind === 'headStep') uploads = {};
           await before?.();
           before = finish;
         },
