@@ -77,16 +77,26 @@ export function buildOp(engine: Engine, op: OpCase, activationType: 'f32' | 'f16
 /** Eight units in the last place of a float16 at 1: what a few roundings on the way may make of a value. */
 const HALF_TOLERANCE = 8 * 2 ** -11;
 
+/** Bounds of the activations in these tests. An output that float16 rounds onto one passes no gradient back, in float32 it does. */
+const BOUNDS = new Set([-0.5, 0, 1, 1.25, 6]);
+
 /** The op with feature maps in float16 gives what it gives in float32, from the same numbers. */
 async function checkHalf(engine: Engine, op: OpCase, given: Record<string, Float32Array>): Promise<void> {
   const rounded = Object.fromEntries(Object.entries(given).map(([name, data]) => [name, fromHalf(toHalf(data))]));
-  const results: Record<string, Float32Array>[] = [];
-  for (const activationType of ['f32', 'f16'] as const) {
+  const run = async (activationType: 'f32' | 'f16') => {
     const plan = await buildOp(engine, op, activationType).builder.compile({ poison: true });
-    results.push(await plan.run(rounded)());
-    plan.dispose();
-  }
-  const [full = {}, half = {}] = results;
+    try {
+      return await plan.run(rounded)();
+    } finally {
+      plan.dispose();
+    }
+  };
+  const values = (await run('f32')).y as Float32Array;
+  const upstream = rounded.upstream as Float32Array;
+  fromHalf(toHalf(values)).forEach((value, i) => {
+    if (BOUNDS.has(value) && value !== values[i]) upstream[i] = 0;
+  });
+  const [full, half] = [await run('f32'), await run('f16')];
   for (const [name, expected] of Object.entries(full)) {
     assertClose(half[name] as Float32Array, expected, `${op.name}, float16: ${name}`, HALF_TOLERANCE);
   }

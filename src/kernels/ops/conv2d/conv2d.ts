@@ -7,7 +7,7 @@ import { depthwise, depthwiseInputGradient, depthwiseWeightGradient } from '../d
 import { denseProduct } from '../product/denseProduct.js';
 import { gradientGeometry, type PatchGeometry } from '../product/operand.js';
 import type { RightOperand } from '../product/product.js';
-import { sumRows } from '../sumRows/sumRows.js';
+import { activationAndBiasGradient, sumRows } from '../sumRows/sumRows.js';
 import { convolvedLength, type Pair, type WindowPadding } from '../window.js';
 import { convolve } from './convolve.js';
 import { isPointwise } from './patches.js';
@@ -60,11 +60,13 @@ export function conv2d(
     convolve(b, { label: y.label, x, weight, y, groups, geometry, isGradient: false, epilogue: epilogueHere });
   }
   b.differentiable(inputs, y, (gradient, needs) => {
-    const dy = fused ? activationGradient(b, y, gradient, fused) : gradient;
+    const needsBias = bias ? needs[inputs.indexOf(bias)] : false;
+    const both = fused && needsBias ? activationAndBiasGradient(b, y, gradient, fused) : null;
+    const dy = both?.dx ?? (fused ? activationGradient(b, y, gradient, fused) : gradient);
     return inputs.map((input, index) => {
       if (!needs[index]) return null;
       if (input === residual) return dy;
-      if (input === bias) return sumRows(b, dy);
+      if (input === bias) return both?.dBias ?? sumRows(b, dy);
       const operands = { x, weight, dy, geometry, groups };
       if (input === weight) return isDepthwise ? depthwiseWeightGradient(b, operands) : weightGradient(b, operands);
       if (isDepthwise) return depthwiseInputGradient(b, operands);

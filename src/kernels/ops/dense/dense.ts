@@ -6,7 +6,7 @@ import { splitActivation } from '../activation/fused.js';
 import { denseProduct } from '../product/denseProduct.js';
 import { product } from '../product/product.js';
 import { transposeDense } from '../product/transpose.js';
-import { sumRows } from '../sumRows/sumRows.js';
+import { activationAndBiasGradient, sumRows } from '../sumRows/sumRows.js';
 
 export interface DenseEpilogue {
   /** Dense [O]. */
@@ -47,11 +47,12 @@ export function dense(b: PlanBuilder, x: Tensor, weight: Tensor, epilogue: Dense
     epilogue: { bias, activation: fused },
   });
   b.differentiable(inputs, y, (gradient, needs) => {
-    const dy = fused ? activationGradient(b, y, gradient, fused) : gradient;
+    const both = fused && needs[2] ? activationAndBiasGradient(b, y, gradient, fused) : null;
+    const dy = both?.dx ?? (fused ? activationGradient(b, y, gradient, fused) : gradient);
     return [
       needs[0] ? inputGradient(b, x, weight, dy) : null,
       needs[1] ? weightGradient(b, x, weight, dy) : null,
-      needs[2] ? sumRows(b, dy) : null,
+      needs[2] ? (both?.dBias ?? sumRows(b, dy)) : null,
     ];
   });
   return separate ? activation(b, y, separate) : y;
