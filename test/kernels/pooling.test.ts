@@ -129,6 +129,13 @@ const POOLS: Pool[] = [
   { x: [1, 2, 13, 14], kernel: [6, 5], stride: [5, 4], padding: [2, 1, 3, 0] },
 ];
 
+const LINES_OF_QUADS: Pool[] = [
+  { x: [2, 3, 8, 16], kernel: [3, 3], stride: [2, 2], padding: [1, 1, 1, 1] },
+  { x: [1, 2, 6, 8], kernel: [3, 3], stride: [1, 1], padding: [1, 1, 1, 1] },
+  { x: [3, 1, 9, 12], kernel: [2, 2], stride: [2, 2] },
+  { x: [1, 2, 7, 9], kernel: [2, 2], stride: [1, 2], padding: [0, 0, 1, 1], ceilMode: true },
+];
+
 function adaptiveCase(kind: 'average' | 'max', x: Shape4, size: Pair): OpCase {
   const [n, c, height, width] = x;
   const pixels = (o: number, length: number, windows: number) => {
@@ -174,6 +181,11 @@ const ADAPTIVE: readonly (readonly [Shape4, Pair])[] = [
 
 const CASES: OpCase[] = [
   ...POOLS.flatMap((pool) => KINDS.map((kind) => poolCase(kind, pool))),
+  // Where no gradient is asked for, max pooling has a kernel of its own.
+  ...[...POOLS, ...LINES_OF_QUADS].map((pool): OpCase => {
+    const op = poolCase('max', pool);
+    return { ...op, name: `${op.name}, without a gradient`, inputs: { x: { shape: pool.x, constant: true } } };
+  }),
   ...ADAPTIVE.flatMap(([x, size]) => [adaptiveCase('average', x, size), adaptiveCase('max', x, size)]),
 ];
 

@@ -10,6 +10,8 @@ export interface Columns {
   readonly width: string;
   /** The tensor, as `array<V...>` where `quads`, else as `array<T...>`. */
   readonly tensor: string;
+  /** What lies outside of the picture; zero without. */
+  readonly outside?: number;
   /** A statement that keeps what was loaded of column e. */
   readonly keep: (e: number, value: string) => string;
 }
@@ -18,11 +20,12 @@ const range = (count: number) => Array.from({ length: count }, (_, i) => i);
 export const AXES = ['x', 'y', 'z', 'w'];
 
 /**
- * How the columns of a line come in that a strip needs, zero outside of the picture: `places` once for each strip, `loads` for
- * each line, from element `base`, zero where `onY` is false.
+ * How the columns of a line come in that a strip needs: `places` once for each strip, `loads` for each line, from element `base`,
+ * all of it outside where `onY` is false.
  */
 export function columnLoads(columns: Columns): { places: string[]; loads: string[] } {
-  const { count, begin, offset, quads, width, tensor, keep } = columns;
+  const { count, begin, offset, quads, width, tensor, outside = 0, keep } = columns;
+  const fill = `f32(${outside})`;
   if (!quads) {
     return {
       places: range(count).map(
@@ -30,7 +33,7 @@ export function columnLoads(columns: Columns): { places: string[]; loads: string
     let on${e} = x${e} >= 0 && x${e} < ${width};
     let at${e} = clamp(x${e}, 0, ${width} - 1);`,
       ),
-      loads: range(count).map((e) => keep(e, `select(0.0, f32(${tensor}[base + at${e}]), onY && on${e})`)),
+      loads: range(count).map((e) => keep(e, `select(${fill}, f32(${tensor}[base + at${e}]), onY && on${e})`)),
     };
   }
   const placed = range(count).map((e) => ({
@@ -51,9 +54,9 @@ export function columnLoads(columns: Columns): { places: string[]; loads: string
       const place = `${tensor}[base / 4 + at${name(shift)}]`;
       const isOn = `onY && on${name(shift)}`;
       // One number of a quad is cheaper by itself.
-      if (own.length === 1) return own.map(({ e, axis }) => keep(e, `select(0.0, f32(${place}.${axis}), ${isOn})`));
+      if (own.length === 1) return own.map(({ e, axis }) => keep(e, `select(${fill}, f32(${place}.${axis}), ${isOn})`));
       return [
-        `let quad_${name(shift)} = select(vec4f(), vec4f(${place}), ${isOn});`,
+        `let quad_${name(shift)} = select(vec4f(${fill}), vec4f(${place}), ${isOn});`,
         ...own.map(({ e, axis }) => keep(e, `quad_${name(shift)}.${axis}`)),
       ];
     }),

@@ -1,13 +1,15 @@
-import { linearGrid, read, write } from '../../dispatch.js';
+import { type Dispatch, linearGrid, read, write } from '../../dispatch.js';
 import type { Program } from '../../engine.js';
 import { EngineError } from '../../errors.js';
 import { type PlanBuilder } from '../../planBuilder.js';
 import { rowLayout, type Tensor } from '../../tensor.js';
+import { STRIP, STRIP_LANES } from '../depthwise/stripSource.js';
 import { everyWindowSeesPixels, type Pair, pooledLength, type WindowPadding } from '../window.js';
 import averageSource from './averagePool.wgsl.js';
 import averageGradientSource from './averagePoolGradient.wgsl.js';
 import maxSource from './maxPool.wgsl.js';
 import maxGradientSource from './maxPoolGradient.wgsl.js';
+import { maxPoolStripSource } from './maxPoolStripSource.js';
 import windowsSource from './poolWindows.wgsl.js';
 
 export interface PoolAttributes {
@@ -27,6 +29,11 @@ export interface PoolAttributes {
  */
 export function maxPool(b: PlanBuilder, x: Tensor, attributes: PoolAttributes): Tensor {
   const y = outputOf(b, x, attributes, 'max pool');
+  // Which pixel was the largest only a gradient asks for.
+  if (!x.requiresGradient && stripsApply(b, attributes)) {
+    b.dispatch(maxPoolStrips(x, y, attributes));
+    return y;
+  }
   const chosen = b.temporary(`chosen ${x.label}`, y.shape, { dtype: 'u32' });
   const shared = [...windowUniforms(x, y, attributes), 0];
   b.dispatch({
@@ -47,6 +54,50 @@ export function maxPool(b: PlanBuilder, x: Tensor, attributes: PoolAttributes): 
     });
     return [dx];
   });
+}
+
+/** Largest window side for which the strip kernel is generated. */
+const LARGEST_STRIP_KERNEL = 7;
+
+function stripsApply(b: PlanBuilder, { kernel, stride, dilation = [1, 1] }: PoolAttributes): boolean {
+  return (
+    b.engine.kernelFamily === 'subgroup8' &&
+    dilation.every((value) => value === 1) &&
+    kernel.every((side, axis) => side <= LARGEST_STRIP_KERNEL && (stride[axis] as number) <= side)
+  );
+}
+
+function maxPoolStrips(x: Tensor, y: Tensor, { kernel, stride, padding }: PoolAttributes): Dispatch {
+  const [, , height, width] = x.shape as [number, number, number, number];
+  const [batch, , pixelHeight, pixelWidth] = y.shape as [number, number, number, number];
+  const { rows, stride: resultStride } = rowLayout(y.shape);
+  const stripsPerLine = Math.ceil(pixelWidth / STRIP);
+  const strips = batch * stripsPerLine;
+  const code = maxPoolStripSource({
+    kernel,
+    stride,
+    left: padding.left,
+    quadsIn: width % 4 === 0,
+    quadsOut: pixelWidth % 4 === 0,
+  });
+  return {
+    label: y.label,
+    program: { label: `max pool strips ${kernel.join('x')} / ${stride.join('x')}`, code },
+    bindings: [read(x), write(y)],
+    uniforms: [
+      strips,
+      rows,
+      stripsPerLine,
+      resultStride,
+      rowLayout(x.shape).stride,
+      height,
+      width,
+      pixelHeight,
+      pixelWidth,
+      -padding.top,
+    ],
+    workgroups: linearGrid(strips * rows, STRIP_LANES),
+  };
 }
 
 /**
