@@ -41,11 +41,15 @@ describe(`the benchmark's float64 reference, seed ${seed}`, () => {
       const activations = new Map([...values].map(([name, data]) => [name, Float32Array.from(data)]));
       const tfjs = await tfjsStep(network, weights, x, shape, labels, activations);
       assert.ok(Math.abs(loss - tfjs.loss) < 1e-4 * Math.abs(loss), `${loss} ${tfjs.loss}`);
+      const largest = (values: Float32Array) => values.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
+      // The gradient of what a batch norm takes off again is exactly zero: tfjs gives its rounding errors, which are as large as
+      // those of all that is added up there.
+      const floor = 1e-4 * Math.max(...[...tfjs.gradients.values()].map(largest));
       for (const [name, expected] of tfjs.gradients) {
         const gradient = gradients.get(name) as Float64Array;
-        const scale = expected.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
+        const scale = largest(expected);
         const error = expected.reduce((max, value, i) => Math.max(max, Math.abs(value - (gradient[i] as number))), 0);
-        assert.ok(error <= 1e-2 * scale + 1e-6, `${name}: ${error} of ${scale}`);
+        assert.ok(error <= 1e-2 * scale + floor, `${name}: ${error} of ${scale}`);
       }
     });
   }
