@@ -94,17 +94,15 @@ export interface PlanMemory {
 
 const bytesOf = ({ shape, dtype, layout }: Tensor): number => byteLength(shape, dtype, layout);
 
-/** Adds up what the buffers of a plan will take. */
+/** Adds up what the buffers of a plan will take; `slots` as `shareBuffers` found them. */
 export function planMemory(
   engine: Engine,
   dispatches: readonly Dispatch[],
   inputs: ReadonlyMap<string, Tensor>,
   outputs: ReadonlyMap<string, Tensor>,
-  isPlaced: (id: number) => boolean,
+  slots: readonly Slot[],
 ): PlanMemory {
   const sum = (sizes: Iterable<number>) => [...sizes].reduce((total, size) => total + size, 0);
-  const given = new Set([...inputs.values()].map(({ id }) => id));
-  const slots = shareBuffers(dispatches, outputs, (id) => given.has(id) || isPlaced(id));
   const sizes = slots.map(({ bytes }) => bytes);
   const parts = {
     inputs: sum([...inputs.values()].map(bytesOf)),

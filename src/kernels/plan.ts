@@ -80,7 +80,7 @@ export class Plan {
           });
           return { pipeline, group, workgroups: dispatch.workgroups };
         });
-        const memory = planMemory(engine, dispatches, inputs, outputs, (id) => persistents.has(id));
+        const memory = planMemory(engine, dispatches, inputs, outputs, slots);
         // Copies: what is put onto the builder later is not this plan's.
         return new Plan(engine, steps, owned, ownArena, places, new Map(inputs), new Map(outputs), memory);
       });

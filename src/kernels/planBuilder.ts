@@ -5,7 +5,7 @@ import { EngineError } from './errors.js';
 import accumulateSource from './ops/accumulate.wgsl.js';
 import fillSource from './ops/fill.wgsl.js';
 import { castInto } from './ops/cast/cast.js';
-import { type PlanMemory, planMemory } from './placement.js';
+import { type PlanMemory, planMemory, shareBuffers } from './placement.js';
 import { Plan } from './plan.js';
 import { withStorageTypes } from './storageTypes.js';
 import { checkShape, type DType, type LayoutKind, quadCount, type Shape, type Tensor } from './tensor.js';
@@ -187,7 +187,10 @@ export class PlanBuilder {
 
   /** What the plan's buffers will take. Parameters and other persistent tensors are not among them. */
   memory(): PlanMemory {
-    return planMemory(this.engine, this.dispatches, this.inputs, this.outputs, (id) => this.persistents.has(id));
+    const given = new Set([...this.inputs.values()].map(({ id }) => id));
+    const isPlaced = (id: number) => given.has(id) || this.persistents.has(id);
+    const slots = shareBuffers(this.dispatches, this.outputs, isPlaced);
+    return planMemory(this.engine, this.dispatches, this.inputs, this.outputs, slots);
   }
 
   private sum(a: Tensor, b: Tensor): Tensor {

@@ -260,7 +260,10 @@ describe(`activations, seed ${seed} (GRAFT_TEST_SEED repeats it)`, () => {
     return outputs as { y: Float32Array; dx: Float32Array };
   }
 
-  for (const op of [...ALONE, ...UNARY_CASES]) test(op.name, () => checkOp(first(), op, random));
+  for (const op of [...ALONE, ...UNARY_CASES])
+    test(op.name, async () => {
+      await checkOp(first(), op, random);
+    });
   for (const op of PRELU) onEachFamily(op);
   for (const host of HOSTS) {
     for (const kind of FUSED) onEachFamily(fusedCase(host, kind, 'training'));

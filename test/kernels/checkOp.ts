@@ -104,9 +104,10 @@ async function checkHalf(engine: Engine, op: OpCase, given: Record<string, Float
 
 /**
  * Runs an op forward and backward on the engine, every output poisoned before it is written, and compares the values with the
- * float64 reference and the gradients with its central differences; then once more in float16, where the adapter has it.
+ * float64 reference and the gradients with its central differences; then once more in float16. False where the adapter has no
+ * float16, so that this was left out.
  */
-export async function checkOp(engine: Engine, op: OpCase, random: () => number): Promise<void> {
+export async function checkOp(engine: Engine, op: OpCase, random: () => number): Promise<boolean> {
   const values: Record<string, Float64Array> = {};
   for (const [name, { shape, make }] of Object.entries(op.inputs)) {
     // Rounded to float32, so that both sides start from the same numbers.
@@ -151,8 +152,9 @@ export async function checkOp(engine: Engine, op: OpCase, random: () => number):
       const expected = differences.filter((difference) => difference !== null);
       assertClose(sampled, expected, `${op.name}: d ${name} at ${smooth.join(',')}`, 1e-4);
     }
-    if (engine.device.features.has('shader-f16') && !op.float32Only)
-      await checkHalf(engine, op, { ...given, upstream });
+    const hasHalf = engine.device.features.has('shader-f16');
+    if (hasHalf && !op.float32Only) await checkHalf(engine, op, { ...given, upstream });
+    return hasHalf;
   } finally {
     plan.dispose();
   }

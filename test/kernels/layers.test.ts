@@ -243,5 +243,8 @@ describe(`layers without products, seed ${seed} (GRAFT_TEST_SEED repeats it)`, (
     engine.destroy();
     releaseGpu();
   });
-  for (const op of CASES) test(op.name, () => checkOp(engine, op, random));
+  for (const op of CASES)
+    test(op.name, async () => {
+      await checkOp(engine, op, random);
+    });
 });

@@ -11,7 +11,6 @@ import { freshSeed, seeded } from '../training/fixtures.js';
 import { gradientsRegistered } from '../training/tfjsGradients.js';
 import { assertClose, checkOp, type OpCase } from './checkOp.js';
 import { openFamilies } from './engines.js';
-import { checkHalf } from './halfPrecision.js';
 import { indicesOf, offsetOf } from './logical.js';
 
 const seed = freshSeed();
@@ -143,8 +142,7 @@ describe(`resize, seed ${seed} (GRAFT_TEST_SEED repeats it)`, () => {
     test(op.name, async (t) => {
       if (opened.skipped) t.diagnostic(opened.skipped);
       for (const { family, engine } of opened.families) {
-        await checkOp(engine, { ...op, name: `${family}: ${op.name}` }, random);
-        const isChecked = await checkHalf(engine, { ...op, name: `${family}: ${op.name}` }, random);
+        const isChecked = await checkOp(engine, { ...op, name: `${family}: ${op.name}` }, random);
         if (!isChecked) t.diagnostic('this adapter lacks shader-f16: float16 plans are not checked');
       }
     });

@@ -13,7 +13,6 @@ import { elementCount, type LayoutKind, type Shape, type Tensor } from '../../sr
 import { freshSeed, seeded } from '../training/fixtures.js';
 import { checkOp, type OpCase } from './checkOp.js';
 import { openFamilies } from './engines.js';
-import { checkHalf } from './halfPrecision.js';
 import { indicesOf, offsetOf } from './logical.js';
 
 const seed = freshSeed();
@@ -313,8 +312,7 @@ describe(`ops that move elements, seed ${seed} (GRAFT_TEST_SEED repeats it)`, ()
     test(op.name, async (t) => {
       if (opened.skipped) t.diagnostic(opened.skipped);
       for (const { family, engine } of opened.families) {
-        await checkOp(engine, { ...op, name: `${family}: ${op.name}` }, random);
-        const isChecked = await checkHalf(engine, { ...op, name: `${family}: ${op.name}` }, random);
+        const isChecked = await checkOp(engine, { ...op, name: `${family}: ${op.name}` }, random);
         if (!isChecked) t.diagnostic('this adapter lacks shader-f16: float16 plans are not checked');
       }
     });

@@ -4,6 +4,7 @@ import type { Variant } from '../../variants.js';
 import type { PatchGeometry } from '../product/operand.js';
 import { product } from '../product/product.js';
 import { transposeDense } from '../product/transpose.js';
+import { twin, twinEpilogue } from '../product/twins.js';
 import { tilesOf, type WinogradConvolution, winograd, winogradBytes } from '../winograd/winograd.js';
 import { patches } from './patches.js';
 
@@ -132,22 +133,16 @@ function contractKey(b: PlanBuilder, { x, weight, y, geometry, isGradient, epilo
 
 /** The same convolution on a plan of its own, with inputs for its operands. */
 function rebuild(b: PlanBuilder, convolution: Convolution, method: Method): void {
-  const twin = (name: string, { shape, dtype, layout }: Tensor) => b.input(name, shape, { dtype, layout });
   const { y, epilogue } = convolution;
-  const { bias, residual } = epilogue ?? {};
   const result = b.temporary('result', y.shape, { dtype: y.dtype });
   compute(
     b,
     {
       ...convolution,
-      x: twin('x', convolution.x),
-      weight: twin('weight', convolution.weight),
+      x: twin(b, 'x', convolution.x),
+      weight: twin(b, 'weight', convolution.weight),
       y: result,
-      epilogue: epilogue && {
-        ...epilogue,
-        bias: bias && twin('bias', bias),
-        residual: residual && twin('residual', residual),
-      },
+      epilogue: twinEpilogue(b, epilogue),
     },
     method,
   );

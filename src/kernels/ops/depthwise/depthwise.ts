@@ -175,7 +175,6 @@ function stripDispatch(options: Depthwise): Dispatch {
       stripsPerLine,
       stride,
       rowLayout(x.shape).stride,
-      0,
       activation.lower,
       activation.upper,
       ...size,

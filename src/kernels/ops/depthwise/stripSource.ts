@@ -70,7 +70,7 @@ export function stripSource(variant: StripVariant): string {
     ? 'value += vec4f(residual[to / 4u]);'
     : eachPixel((axis, e) => `value.${axis} += f32(residual[to + ${e}u]);`);
   return `struct Parameters {
-  strips: u32, channels: u32, stripsPerLine: u32, resultStride: u32, inputStride: u32, unused: u32, lower: f32, upper: f32,
+  strips: u32, channels: u32, stripsPerLine: u32, resultStride: u32, inputStride: u32, lower: f32, upper: f32,
   height: i32, width: i32, pixelHeight: i32, pixelWidth: i32, startY: i32,
 }
 @group(0) @binding(0) var<storage, read> x: array<${quadsIn ? 'V0' : 'T0'}>;

@@ -9,6 +9,7 @@ import { FLAG_ACTIVATION, FLAG_BIAS, FLAG_RESIDUAL } from './parameters.js';
 import { divideUp, type ProductContract, type ProductVariant, productVariants } from './productVariant.js';
 import { subgroupProductSource } from './subgroupProduct.js';
 import { tiledProductSource } from './tiledProduct.js';
+import { twin, twinEpilogue } from './twins.js';
 
 /** Right operand: the tensor and where in it B[k, n] lies. Strides and offsets in elements. */
 export interface RightOperand {
@@ -120,20 +121,14 @@ function contractKey(contract: ProductContract, options: ProductOptions): string
 
 /** The same product on a plan of its own, with inputs for its operands. */
 function rebuild(b: PlanBuilder, options: ProductOptions, variant: ProductVariant): void {
-  const twin = (name: string, { shape, dtype, layout }: Tensor) => b.input(name, shape, { dtype, layout });
   const { epilogue, result, right } = options;
-  const { bias, residual } = epilogue ?? {};
   const twinResult = b.temporary('result', result.shape, { dtype: result.dtype, layout: result.layout });
   const twins: ProductOptions = {
     ...options,
-    left: twin('left', options.left),
-    right: { ...right, tensor: twin('right', right.tensor) },
+    left: twin(b, 'left', options.left),
+    right: { ...right, tensor: twin(b, 'right', right.tensor) },
     result: twinResult,
-    epilogue: epilogue && {
-      ...epilogue,
-      bias: bias && twin('bias', bias),
-      residual: residual && twin('residual', residual),
-    },
+    epilogue: twinEpilogue(b, epilogue),
   };
   appendProduct(b, twins, variant);
   b.output('result', twinResult);
