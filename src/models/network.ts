@@ -120,8 +120,11 @@ export interface Preprocessing {
   /** Side lengths of the network's input. */
   readonly height: number;
   readonly width: number;
-  /** `stretch` ignores the aspect ratio; `centerCrop` takes the central `cropFraction` of both sides first. */
-  readonly fit: 'stretch' | 'centerCrop';
+  /**
+   * `stretch` ignores the aspect ratio. `centerCrop` stretches the central `cropFraction` of both sides. `resizeThenCrop` keeps the
+   * aspect ratio: it resizes the picture until the input's size is `cropFraction` of it and takes the centre; see `resizing`.
+   */
+  readonly fit: 'stretch' | 'centerCrop' | 'resizeThenCrop';
   readonly cropFraction: number;
   readonly interpolation: 'bilinear' | 'cubic';
   readonly channelOrder: 'RGB' | 'BGR';

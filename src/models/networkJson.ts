@@ -176,7 +176,7 @@ function readPreprocessing(json: Reader): Preprocessing {
   return {
     height: json.get('height').number(),
     width: json.get('width').number(),
-    fit: json.get('fit').oneOf('stretch', 'centerCrop'),
+    fit: json.get('fit').oneOf('stretch', 'centerCrop', 'resizeThenCrop'),
     cropFraction: json.get('cropFraction').number(),
     interpolation: json.get('interpolation').oneOf('bilinear', 'cubic'),
     channelOrder: json.get('channelOrder').oneOf('RGB', 'BGR'),

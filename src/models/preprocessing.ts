@@ -1,14 +1,53 @@
 import type { Preprocessing } from './network.js';
 
+/** Sizes in pixels, and where a part of that size begins. */
+export interface Resizing {
+  /** Of the whole picture after resizing. */
+  readonly width: number;
+  readonly height: number;
+  /** Where the network's input begins in it. */
+  readonly left: number;
+  readonly top: number;
+}
+
+/** To the nearest integer, halves to the even one, as Python's `round`. */
+function roundHalfEven(value: number): number {
+  const below = Math.floor(value);
+  if (value - below !== 0.5) return Math.round(value);
+  return below % 2 === 0 ? below : below + 1;
+}
+
 /**
- * What torchvision's ImageNet weights were trained with: x / 255, then the training set's mean and deviation by channel;
- * the central 7/8 of the picture (224 of 256).
+ * How a picture is resized and cut with `resizeThenCrop`. For square inputs this is torchvision's Resize(R), CenterCrop(C) with
+ * C / R = `cropFraction`: the shorter side becomes R, the longer one is rounded down, and the first row and column of the cut are
+ * rounded as Python does. For other inputs the picture becomes just large enough to cover height and width / `cropFraction`.
+ */
+export function resizing(picture: { width: number; height: number }, preprocessing: Preprocessing): Resizing {
+  const { cropFraction } = preprocessing;
+  const wanted = {
+    width: Math.round(preprocessing.width / cropFraction),
+    height: Math.round(preprocessing.height / cropFraction),
+  };
+  const widthDecides = picture.width * wanted.height <= picture.height * wanted.width;
+  const width = widthDecides ? wanted.width : Math.trunc((wanted.height * picture.width) / picture.height);
+  const height = widthDecides ? Math.trunc((wanted.width * picture.height) / picture.width) : wanted.height;
+  return {
+    width,
+    height,
+    left: roundHalfEven((width - preprocessing.width) / 2),
+    top: roundHalfEven((height - preprocessing.height) / 2),
+  };
+}
+
+/**
+ * What most of torchvision's ImageNet weights are evaluated with: the shorter side resized to 256 for an input of 224, the centre
+ * of that, x / 255, then the training set's mean and deviation by channel.
  */
 export function imagenetPreprocessing(height: number, width: number): Preprocessing {
   return {
     height,
     width,
-    fit: 'centerCrop',
+    fit: 'resizeThenCrop',
     cropFraction: 0.875,
     interpolation: 'bilinear',
     channelOrder: 'RGB',

@@ -143,13 +143,21 @@ registerEnumType(LayerKindEnum, {
   },
 });
 
-export const FitEnum = { STRETCH: 'stretch', CENTER_CROP: 'centerCrop' } as const;
+export const FitEnum = {
+  STRETCH: 'stretch',
+  CENTER_CROP: 'centerCrop',
+  RESIZE_THEN_CROP: 'resizeThenCrop',
+} as const;
 registerEnumType(FitEnum, {
   name: 'Fit',
   description: "How a picture is brought to the network's input size.",
   valuesConfig: {
     STRETCH: { description: 'Resized as a whole; the aspect ratio is ignored.' },
-    CENTER_CROP: { description: 'The central `cropFraction` of both sides is resized.' },
+    CENTER_CROP: { description: 'The central `cropFraction` of both sides is resized; the aspect ratio is ignored.' },
+    RESIZE_THEN_CROP: {
+      description:
+        "Resized until the input's size is `cropFraction` of the shorter side; the centre is taken. torchvision's Resize and CenterCrop.",
+    },
   },
 });
 

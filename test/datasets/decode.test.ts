@@ -150,6 +150,52 @@ describe('decoding', () => {
     );
   });
 
+  // Made with torchvision 0.29 on PIL 12: resize(R, antialias=True), center_crop(C) of the picture below, channels side by side.
+  const TORCHVISION = [
+    {
+      size: [13, 9],
+      crop: [6, 5],
+      interpolation: 'bilinear',
+      pixels: [
+        137, 76, 22, 194, 143, 27, 79, 153, 31, 59, 117, 35, 120, 143, 39, 153, 108, 58, 210, 175, 77, 95, 100, 98, 75,
+        134, 118, 136, 87, 138, 168, 141, 94, 200, 182, 129, 85, 107, 168, 90, 167, 164, 151, 120, 154, 186, 175, 133,
+        166, 152, 176, 51, 92, 115, 108, 130, 85, 169, 122, 93, 195, 193, 163, 136, 78, 122, 66, 125, 64, 123, 127, 123,
+        184, 138, 174,
+      ],
+    },
+    {
+      size: [9, 14],
+      crop: [7, 4],
+      interpolation: 'cubic',
+      pixels: [
+        149, 139, 97, 208, 195, 136, 162, 165, 188, 20, 46, 160, 164, 172, 123, 221, 203, 181, 170, 63, 166, 38, 90, 38,
+        183, 206, 153, 201, 161, 200, 23, 40, 25, 66, 127, 84, 198, 243, 179, 218, 41, 110, 29, 77, 70, 81, 163, 161,
+      ],
+    },
+  ] as const;
+  for (const { size, crop, interpolation, pixels: expected } of TORCHVISION) {
+    test(`resizeThenCrop is torchvision's resize and centre crop (${interpolation})`, async () => {
+      const [width, height] = size;
+      const data = Buffer.from(
+        Array.from({ length: width * height }, (_, i) => {
+          const [x, y] = [i % width, Math.floor(i / width)];
+          return [(x * 37 + y * 11) % 256, (x * x * 5 + y * 23) % 256, (x * y * 7 + 13) % 256];
+        }).flat(),
+      );
+      const bytes = await sharp(data, { raw: { width, height, channels: 3 } })
+        .png()
+        .toBuffer();
+      const [resized, side] = crop;
+      const options = { fit: 'resizeThenCrop', cropFraction: side / resized, interpolation } as const;
+      const pixels = await decodePicture(bytes, preprocessing(side, side, options));
+      assert.equal(pixels.length, expected.length);
+      // PIL and libvips round positions, coefficients and sums differently; neighbours of this picture differ by up to 255.
+      const errors = expected.map((value, i) => Math.abs(value - (pixels[i] as number)));
+      assert.ok(Math.max(...errors) <= 6, `${[...pixels].join()}`);
+      assert.ok(errors.reduce((sum, error) => sum + error, 0) / errors.length < 1, `${[...pixels].join()}`);
+    });
+  }
+
   test('odd sizes and single pixels come out at the size asked for', async () => {
     for (const [width, height] of [
       [1, 1],

@@ -188,6 +188,8 @@ describe('training on augmented pictures', () => {
     const preprocessing: Preprocessing = { ...network.preprocessing, fit: 'centerCrop', cropFraction: 0.75 };
     const whole = wholePicture(preprocessing);
     assert.deepEqual([whole.height, whole.width, whole.fit, whole.cropFraction], [16, 16, 'stretch', 1]);
+    const kept = wholePicture({ ...preprocessing, fit: 'resizeThenCrop' });
+    assert.deepEqual([kept.height, kept.width, kept.fit, kept.cropFraction], [16, 16, 'resizeThenCrop', 1]);
     assert.deepEqual(wholePicture(network.preprocessing), network.preprocessing);
     const sizes: number[] = [];
     const wholePictures: PictureSource = {

@@ -56,11 +56,11 @@ export class PreprocessingInput {
   @Field(() => FitEnum, { nullable: true, description: 'How the picture is brought to that size.' })
   @IsOptional()
   @IsIn(Object.values(FitEnum))
-  fit?: 'stretch' | 'centerCrop';
+  fit?: 'stretch' | 'centerCrop' | 'resizeThenCrop';
 
   @Field(() => Float, {
     nullable: true,
-    description: 'Central part of both sides that is kept with CENTER_CROP, 0.05 to 1.',
+    description: 'Central part that is kept with CENTER_CROP and RESIZE_THEN_CROP, 0.05 to 1.',
   })
   @IsOptional()
   @Min(0.05)

@@ -77,7 +77,9 @@ export class PreprocessingType {
   @Field(() => FitEnum, { description: 'How the picture is brought to that size.' })
   fit!: string;
 
-  @Field(() => Float, { description: 'Central part of both sides that is kept with CENTER_CROP, 0 to 1.' })
+  @Field(() => Float, {
+    description: 'Central part of both sides that is kept with CENTER_CROP and RESIZE_THEN_CROP, 0 to 1.',
+  })
   cropFraction!: number;
 
   @Field(() => InterpolationEnum, { description: 'How pixels are resampled.' })
