@@ -16,8 +16,16 @@ function headAlone({ features, classes }: HeadEpochSpec, seed: number): { networ
   const network: Network = {
     architecture: 'head alone',
     layers: [
-      { kind: 'input', name: 'input', inputs: [], learningRateFactor: 1, shape: [features, 1, 1] },
-      { kind: 'flatten', name: 'features', inputs: ['input'], learningRateFactor: 1 },
+      {
+        kind: 'input',
+        name: 'input',
+        inputs: [],
+        learningRateFactor: 1,
+        shape: [features, 1, 1],
+        batched: true,
+        type: 'float32',
+      },
+      { kind: 'flatten', axis: 1, name: 'features', inputs: ['input'], learningRateFactor: 1 },
       {
         kind: 'dense',
         name: 'classifier',
@@ -40,6 +48,7 @@ function headAlone({ features, classes }: HeadEpochSpec, seed: number): { networ
       std: [1, 1, 1],
     },
     classes: null,
+    auxiliary: [],
   };
   const weights: Weights = new Map([
     ['weight', { shape: [classes, features], data: randomValues(classes * features, seed, 'weight') }],

@@ -35,6 +35,8 @@ export class NetworkBuilder {
       inputs: [],
       learningRateFactor: 1,
       shape: [3, preprocessing.height, preprocessing.width],
+      batched: true,
+      type: 'float32',
     });
   }
 
@@ -88,6 +90,7 @@ export class NetworkBuilder {
       kernel: same(kernel),
       stride: same(stride),
       padding: padding > 0 ? allSides(padding) : NO_PADDING,
+      dilation: [1, 1],
       ceilMode,
       countIncludePad: false,
     });
@@ -102,7 +105,7 @@ export class NetworkBuilder {
   }
 
   concat(name: string, ...inputs: readonly string[]): string {
-    return this.push({ ...this.base(name, inputs), kind: 'concat' });
+    return this.push({ ...this.base(name, inputs), kind: 'concat', axis: 1 });
   }
 
   dropout(name: string, rate: number): string {
@@ -121,6 +124,6 @@ export class NetworkBuilder {
 
   build(): Network {
     const { architecture, preprocessing, layers } = this;
-    return { architecture, layers, preprocessing, classes: null };
+    return { architecture, layers, preprocessing, classes: null, auxiliary: [] };
   }
 }

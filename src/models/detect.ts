@@ -123,7 +123,7 @@ function finish(model: Model): Model {
   const shape = inferShapes(network).get(last.name) as number[];
   if (shape.length === 1 || vectorLength(shape) === null) return { network, weights };
   const name = `${last.name}_logits`;
-  const flatten: Layer = { kind: 'flatten', name, inputs: [last.name], learningRateFactor: 1 };
+  const flatten: Layer = { kind: 'flatten', axis: 1, name, inputs: [last.name], learningRateFactor: 1 };
   return { network: { ...network, layers: [...network.layers, flatten] }, weights };
 }
 

@@ -1,4 +1,5 @@
 import { ModelError } from './errors.js';
+import { namedWeights } from './layers/registry.js';
 import type { Layer, Network, Weights, WeightTensor } from './network.js';
 
 export interface Model {
@@ -9,17 +10,7 @@ export interface Model {
 export const NO_PADDING = { top: 0, left: 0, bottom: 0, right: 0 } as const;
 
 /** The names of the weights that a layer uses. */
-export function layerWeights(layer: Layer): string[] {
-  switch (layer.kind) {
-    case 'conv2d':
-    case 'dense':
-      return layer.bias === null ? [layer.weight] : [layer.weight, layer.bias];
-    case 'batchNorm':
-      return [layer.weight, layer.bias, layer.runningMean, layer.runningVariance].filter((name) => name !== null);
-    default:
-      return [];
-  }
-}
+export const layerWeights = (layer: Layer): string[] => namedWeights(layer).map(({ name }) => name);
 
 /** The names of `name` and of every layer that it depends on. */
 export function ancestors(layers: readonly Layer[], name: string): Set<string> {

@@ -6,7 +6,7 @@ import type { Layer, Network, WeightTensor } from './network.js';
 import { Random } from './random.js';
 import { inferShapes, vectorLength } from './shapes.js';
 import { truncateAt } from './surgery.js';
-import { LIMITS } from './validate.js';
+import { LIMITS } from './limits.js';
 
 export interface ReplaceHeadOptions {
   /** Labels of the new outputs, in order; unique, at least one. */
@@ -97,7 +97,7 @@ class HeadBuilder {
     name: string,
     layer:
       | { kind: 'globalAveragePool'; flatten: true }
-      | { kind: 'flatten' }
+      | { kind: 'flatten'; axis: 1 }
       | { kind: 'activation'; activation: 'relu' }
       | { kind: 'dropout'; rate: number },
   ): void {
@@ -138,7 +138,7 @@ export function replaceHead(model: Model, options: ReplaceHeadOptions): Model {
   const shape = inferShapes(trunk.network).get(features.layer) as number[];
   const head = new HeadBuilder(trunk, seed);
   if (vectorLength(shape) === null) head.append('head.pool', { kind: 'globalAveragePool', flatten: true });
-  else if (shape.length > 1) head.append('head.flatten', { kind: 'flatten' });
+  else if (shape.length > 1) head.append('head.flatten', { kind: 'flatten', axis: 1 });
   let width = shape[0] as number;
   if (hiddenUnits !== undefined) {
     head.dense('head.hidden', width, hiddenUnits, 0);

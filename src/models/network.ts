@@ -2,10 +2,45 @@
  * A network as data: an ordered list of named layers. A revision of a network is one immutable value of `Network` plus one
  * immutable set of weights; every edit makes new values and never touches the old ones.
  *
- * Shapes are logical N, C, H, W without the batch dimension: `[C, H, W]` for pictures and feature maps, `[F]` for vectors.
+ * Shapes are logical: [N, C, H, W] for pictures and feature maps, [N, F] for vectors. Axes count the batch as axis 0. Each kind of
+ * layer is defined in `layers`.
  */
+import type { Activation, ActivationLayer, PreluLayer } from './layers/activation.js';
+import type {
+  ChannelShuffleLayer,
+  ConcatLayer,
+  ExpandLayer,
+  FlattenLayer,
+  ReshapeLayer,
+  SliceLayer,
+  TransposeLayer,
+} from './layers/arrangement.js';
+import type { Conv2dLayer } from './layers/convolution.js';
+import type { DenseLayer } from './layers/dense.js';
+import type { AddLayer, BinaryLayer, DropoutLayer, UnaryLayer } from './layers/elementwise.js';
+import type { InputLayer, ParameterLayer } from './layers/input.js';
+import type {
+  BatchNormLayer,
+  ChannelNormLayer,
+  GroupNormLayer,
+  L2NormalizeLayer,
+  LayerNormLayer,
+  LocalResponseNormLayer,
+} from './layers/norms.js';
+import type { AdaptiveAveragePoolLayer, GlobalAveragePoolLayer, PoolLayer } from './layers/pooling.js';
+import type { LogSoftmaxLayer, MatmulLayer, ReduceLayer, SoftmaxLayer } from './layers/reduction.js';
+import type { PadLayer, ResizeLayer, ZeroPadLayer } from './layers/spatial.js';
 
-export type Activation = 'relu' | 'relu6';
+export type {
+  Activation,
+  ActivationLayer,
+  BatchNormLayer,
+  Conv2dLayer,
+  DenseLayer,
+  InputLayer,
+  PoolLayer,
+  ZeroPadLayer,
+};
 
 /** Explicit zero padding of the two spatial dimensions; `same` rules of file formats are resolved at import. */
 export interface Padding {
@@ -15,7 +50,7 @@ export interface Padding {
   readonly right: number;
 }
 
-interface LayerBase {
+export interface LayerBase {
   /** Unique within the network; taken from the framework or file that the network came from. */
   readonly name: string;
   /** Names of the layers whose outputs this layer reads, in order. */
@@ -24,96 +59,59 @@ interface LayerBase {
   readonly learningRateFactor: number;
 }
 
-export interface InputLayer extends LayerBase {
-  readonly kind: 'input';
-  readonly shape: readonly [channels: number, height: number, width: number];
-}
-export interface Conv2dLayer extends LayerBase {
-  readonly kind: 'conv2d';
-  readonly outChannels: number;
-  readonly kernel: readonly [height: number, width: number];
-  readonly stride: readonly [height: number, width: number];
-  readonly padding: Padding;
-  readonly dilation: readonly [height: number, width: number];
-  readonly groups: number;
-  /** Names in the weights: `[outChannels, inChannels / groups, kh, kw]` and `[outChannels]`. */
-  readonly weight: string;
-  readonly bias: string | null;
-}
-export interface DenseLayer extends LayerBase {
-  readonly kind: 'dense';
-  readonly outFeatures: number;
-  /** Names in the weights: `[outFeatures, inFeatures]` (PyTorch's order) and `[outFeatures]`. */
-  readonly weight: string;
-  readonly bias: string | null;
-}
-export interface BatchNormLayer extends LayerBase {
-  readonly kind: 'batchNorm';
-  readonly epsilon: number;
-  /** Weight of the newest batch in the running statistics (PyTorch's convention: running = (1 - m) running + m batch). */
-  readonly momentum: number;
-  /** Names in the weights, each `[C]`. Scale or offset is null where the file has none. */
-  readonly weight: string | null;
-  readonly bias: string | null;
-  readonly runningMean: string;
-  readonly runningVariance: string;
-}
-export interface ActivationLayer extends LayerBase {
-  readonly kind: 'activation';
-  readonly activation: Activation;
-}
-export interface PoolLayer extends LayerBase {
-  readonly kind: 'maxPool' | 'averagePool';
-  readonly kernel: readonly [height: number, width: number];
-  readonly stride: readonly [height: number, width: number];
-  readonly padding: Padding;
-  readonly ceilMode: boolean;
-  /** Average pooling only: whether padding counts in the divisor. Always false for max pooling. */
-  readonly countIncludePad: boolean;
-}
-/** Mean over all pixels: [C, H, W] -> [C, 1, 1], or [C] when `flatten`. */
-export interface GlobalAveragePoolLayer extends LayerBase {
-  readonly kind: 'globalAveragePool';
-  readonly flatten: boolean;
-}
-export interface AddLayer extends LayerBase {
-  readonly kind: 'add';
-}
-/** Along channels. */
-export interface ConcatLayer extends LayerBase {
-  readonly kind: 'concat';
-}
-export interface FlattenLayer extends LayerBase {
-  readonly kind: 'flatten';
-}
-export interface DropoutLayer extends LayerBase {
-  readonly kind: 'dropout';
-  readonly rate: number;
-}
-/** Over features (or channels). */
-export interface SoftmaxLayer extends LayerBase {
-  readonly kind: 'softmax';
-}
-export interface ZeroPadLayer extends LayerBase {
-  readonly kind: 'zeroPad';
-  readonly padding: Padding;
-}
+/** Shape of a value: complete, with the batch in front where it has one, unless said otherwise. */
+export type LayerShape = readonly number[];
 
 export type Layer =
   | InputLayer
+  | ParameterLayer
   | Conv2dLayer
   | DenseLayer
   | BatchNormLayer
+  | LayerNormLayer
+  | ChannelNormLayer
+  | GroupNormLayer
+  | LocalResponseNormLayer
+  | L2NormalizeLayer
   | ActivationLayer
+  | PreluLayer
   | PoolLayer
   | GlobalAveragePoolLayer
+  | AdaptiveAveragePoolLayer
   | AddLayer
+  | BinaryLayer
+  | UnaryLayer
+  | DropoutLayer
   | ConcatLayer
   | FlattenLayer
-  | DropoutLayer
+  | ReshapeLayer
+  | TransposeLayer
+  | SliceLayer
+  | ExpandLayer
+  | ChannelShuffleLayer
+  | ZeroPadLayer
+  | PadLayer
+  | ResizeLayer
+  | ReduceLayer
   | SoftmaxLayer
-  | ZeroPadLayer;
+  | LogSoftmaxLayer
+  | MatmulLayer;
 export type LayerKind = Layer['kind'];
+
+/** What a file may hold: any number of inputs (layers of kind `input`) and outputs. */
+export interface Graph {
+  /** Topological order: a layer comes after all of its inputs. */
+  readonly layers: readonly Layer[];
+  /** Outputs by the name that the file gives them. */
+  readonly outputs: readonly { readonly name: string; readonly layer: string }[];
+}
+
+/** Logits beside the network's own, by another classifier in its middle: part of the loss in training, never computed else. */
+export interface AuxiliaryOutput {
+  readonly layer: string;
+  /** Weight of its loss in the sum with the network's own. */
+  readonly lossWeight: number;
+}
 
 /** How a picture becomes the network's input. Part of the network: a head trained with one preprocessing needs it for ever. */
 export interface Preprocessing {
@@ -134,6 +132,7 @@ export interface Preprocessing {
   readonly std: readonly [number, number, number];
 }
 
+/** A graph that classifies pictures: one input [N, C, H, W], one output. */
 export interface Network {
   /** Architecture or file that the network came from, e.g. `mobilenet_v2`. */
   readonly architecture: string;
@@ -142,6 +141,7 @@ export interface Network {
   readonly preprocessing: Preprocessing;
   /** Labels of the outputs, in order; null where unknown. */
   readonly classes: readonly string[] | null;
+  readonly auxiliary: readonly AuxiliaryOutput[];
 }
 
 /** A named parameter or statistic in float32, row-major in its logical shape. */

@@ -1,5 +1,7 @@
 import type { Layer, Network, Weights } from './network.js';
-import { inferShapes, type LayerShape, weightSpecs } from './shapes.js';
+import { graphShapes, inferShapes, type LayerShape, weightSpecs } from './shapes.js';
+import { type Inputs, product } from './layers/definition.js';
+import { definitionOf } from './layers/registry.js';
 import { validateNetwork } from './validate.js';
 
 /** One layer as a person wants to see it. Shapes without the batch dimension. */
@@ -13,20 +15,18 @@ export interface LayerSummary {
   readonly multiplyAdds: number;
 }
 
-const product = (shape: readonly number[]): number => shape.reduce((result, size) => result * size, 1);
-
-function multiplyAdds(layer: Layer, input: LayerShape, output: LayerShape): number {
-  if (layer.kind === 'conv2d') {
-    return (product(output) * (input[0] as number) * layer.kernel[0] * layer.kernel[1]) / layer.groups;
-  }
-  return layer.kind === 'dense' ? product(input) * product(output) : 0;
+function multiplyAdds(layer: Layer, shapes: ReadonlyMap<string, LayerShape>): number {
+  const shapeOf = (name: string) => shapes.get(name) as LayerShape;
+  const inputs = layer.inputs.map(shapeOf) as unknown as Inputs<LayerShape>;
+  return definitionOf(layer.kind).multiplyAdds?.(layer, inputs, shapeOf(layer.name)) ?? 0;
 }
 
 /** Summary without a look at the weights; the network must be valid. */
 export function summarizeNetwork(network: Network): LayerSummary[] {
+  const complete = graphShapes(network);
   const shapes = inferShapes(network);
   const parameters = new Map<string, number>();
-  for (const { layer, role, shape } of weightSpecs(network, shapes)) {
+  for (const { layer, role, shape } of weightSpecs(network, complete)) {
     if (role === 'weight' || role === 'bias') {
       parameters.set(layer.name, (parameters.get(layer.name) ?? 0) + product(shape));
     }
@@ -38,7 +38,7 @@ export function summarizeNetwork(network: Network): LayerSummary[] {
       outputShape,
       parameters: parameters.get(layer.name) ?? 0,
       frozen: layer.learningRateFactor === 0,
-      multiplyAdds: multiplyAdds(layer, shapes.get(layer.inputs[0] ?? '') ?? [], outputShape),
+      multiplyAdds: multiplyAdds(layer, complete.shapes),
     };
   });
 }

@@ -32,14 +32,14 @@ export function randomizeWeights({ network }: Model, seed: number): Model {
   return { network: thawed, weights: initializeWeights(thawed, seed) };
 }
 
-/** The network that ends in the output of `layerName`; layers that it does not need go. Classes become unknown. */
+/** The network that ends in the output of `layerName`; layers that it does not need go, auxiliary outputs too. Classes become unknown. */
 export function truncateAt(network: Network, weights: Weights, layerName: string): Model {
   if (!network.layers.some((layer) => layer.name === layerName)) throw unknownLayers(network, [layerName]);
   const needed = ancestors(network.layers, layerName);
   const layers = network.layers.filter((layer) => needed.has(layer.name));
-  const isWhole = layers.length === network.layers.length;
+  const isWhole = layerName === network.layers.at(-1)?.name;
   return {
-    network: { ...network, layers, classes: isWhole ? network.classes : null },
+    network: { ...network, layers, classes: isWhole ? network.classes : null, auxiliary: [] },
     weights: keepWeights(layers, weights),
   };
 }

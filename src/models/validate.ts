@@ -1,74 +1,12 @@
 import { ModelError } from './errors.js';
+import { JsonReader } from './jsonReader.js';
+import { readLayer } from './layers/readLayer.js';
+import { LIMITS } from './limits.js';
 import type { Layer, Network, Weights } from './network.js';
-import { inferShapes, weightSpecs } from './shapes.js';
-
-/** Far above what any published network needs, and low enough that a hostile file cannot exhaust the machine. */
-export const LIMITS = {
-  layers: 10_000,
-  inputs: 1_024,
-  nameLength: 1_024,
-  side: 1 << 16,
-  channels: 1 << 22,
-  elementsPerTensor: 2 ** 29,
-  classes: 1 << 22,
-} as const;
+import { checkBatch, inferShapes, weightSpecs } from './shapes.js';
 
 function fail(message: string): never {
   throw new ModelError('INVALID_NETWORK', message);
-}
-
-function checkInteger(layer: Layer, what: string, value: number, least: number, most: number): void {
-  if (!Number.isSafeInteger(value) || value < least || value > most) {
-    fail(`Layer ${layer.name} (${layer.kind}): ${what} must be an integer from ${least} to ${most}; got ${value}.`);
-  }
-}
-
-function checkNumber(
-  layer: Layer,
-  what: string,
-  value: number,
-  isAllowed: (value: number) => boolean,
-  allowed: string,
-): void {
-  if (!Number.isFinite(value) || !isAllowed(value)) {
-    fail(`Layer ${layer.name} (${layer.kind}): ${what} must be ${allowed}; got ${value}.`);
-  }
-}
-
-function checkAttributes(layer: Layer): void {
-  checkNumber(layer, 'learningRateFactor', layer.learningRateFactor, (value) => value >= 0, 'a number of at least 0');
-  if ('padding' in layer) {
-    for (const [side, value] of Object.entries(layer.padding)) {
-      checkInteger(layer, `padding.${side}`, value, 0, LIMITS.side);
-    }
-  }
-  if ('kernel' in layer) {
-    layer.kernel.forEach((size) => checkInteger(layer, 'kernel', size, 1, LIMITS.side));
-    layer.stride.forEach((size) => checkInteger(layer, 'stride', size, 1, LIMITS.side));
-  }
-  switch (layer.kind) {
-    case 'input':
-      checkInteger(layer, 'channels', layer.shape[0], 1, LIMITS.channels);
-      checkInteger(layer, 'height', layer.shape[1], 1, LIMITS.side);
-      checkInteger(layer, 'width', layer.shape[2], 1, LIMITS.side);
-      break;
-    case 'conv2d':
-      layer.dilation.forEach((size) => checkInteger(layer, 'dilation', size, 1, LIMITS.side));
-      checkInteger(layer, 'outChannels', layer.outChannels, 1, LIMITS.channels);
-      checkInteger(layer, 'groups', layer.groups, 1, LIMITS.channels);
-      break;
-    case 'dense':
-      checkInteger(layer, 'outFeatures', layer.outFeatures, 1, LIMITS.channels);
-      break;
-    case 'batchNorm':
-      checkNumber(layer, 'epsilon', layer.epsilon, (value) => value >= 0, 'a number of at least 0');
-      checkNumber(layer, 'momentum', layer.momentum, (value) => value >= 0 && value <= 1, 'from 0 to 1');
-      break;
-    case 'dropout':
-      checkNumber(layer, 'rate', layer.rate, (value) => value >= 0 && value < 1, 'at least 0 and below 1');
-      break;
-    default:
-  }
 }
 
 function checkGraph(network: Network): void {
@@ -91,7 +29,7 @@ function checkGraph(network: Network): void {
     for (const input of layer.inputs) {
       if (!seen.has(input)) fail(`Layer ${layer.name} reads ${input}, which does not exist or comes later.`);
     }
-    checkAttributes(layer);
+    readLayer(new JsonReader(layer, `Layer ${index}`));
     seen.add(layer.name);
   });
 }
@@ -100,7 +38,10 @@ function checkPreprocessing(network: Network): void {
   const { preprocessing } = network;
   const [input] = network.layers;
   if (input?.kind !== 'input') return;
-  const [, height, width] = input.shape;
+  const [channels, height, width, ...rest] = input.shape;
+  if (channels === undefined || height === undefined || width === undefined || rest.length > 0 || !input.batched) {
+    fail(`The input takes a batch of pictures [C, H, W]; got [${input.shape.join(', ')}].`);
+  }
   if (preprocessing.height !== height || preprocessing.width !== width) {
     fail(
       `The preprocessing makes ${preprocessing.height} x ${preprocessing.width} pictures; the input takes ${height} x ${width}.`,
@@ -115,11 +56,29 @@ function checkPreprocessing(network: Network): void {
   }
 }
 
+function checkAuxiliary({ layers, auxiliary }: Network, shapes: ReadonlyMap<string, readonly number[]>): void {
+  const logits = shapes.get((layers.at(-1) as Layer).name);
+  for (const { layer, lossWeight } of auxiliary) {
+    const shape = shapes.get(layer);
+    if (!shape) fail(`The auxiliary output ${layer} is no layer.`);
+    if (shape.join() !== logits?.join()) {
+      fail(
+        `The auxiliary output ${layer} is [${shape.join(', ')}]; it must be as the network's own, [${logits?.join(', ')}].`,
+      );
+    }
+    if (!(lossWeight > 0 && Number.isFinite(lossWeight))) {
+      fail(`The loss weight of the auxiliary output ${layer} is a number above 0; got ${lossWeight}.`);
+    }
+  }
+}
+
 /** Checks the layers alone; returns their output shapes. Throws INVALID_NETWORK. */
 export function validateLayers(network: Network): Map<string, number[]> {
   checkGraph(network);
   checkPreprocessing(network);
   const shapes = inferShapes(network);
+  checkBatch(network);
+  checkAuxiliary(network, shapes);
   for (const [name, shape] of shapes) {
     const elements = shape.reduce((product, size) => product * size, 1);
     if (elements > LIMITS.elementsPerTensor) {
@@ -139,9 +98,9 @@ export function validateLayers(network: Network): Map<string, number[]> {
  * every weight there once and with its shape. Throws INVALID_NETWORK or INVALID_WEIGHTS.
  */
 export function validateNetwork(network: Network, weights: Weights): void {
-  const shapes = validateLayers(network);
+  validateLayers(network);
   const owners = new Map<string, string>();
-  for (const { name, shape, layer } of weightSpecs(network, shapes)) {
+  for (const { name, shape, layer } of weightSpecs(network)) {
     const weight = weights.get(name);
     const where = `Layer ${layer.name} (${layer.kind})`;
     if (!weight) throw new ModelError('INVALID_WEIGHTS', `${where} needs the weight ${name}, which is missing.`);

@@ -1,3 +1,4 @@
+import type { LayerKind } from '../models/network.js';
 import { registerEnumType } from 'type-graphql';
 
 // The values are the ones that the services use, so that nothing has to be mapped.
@@ -121,7 +122,27 @@ export const LayerKindEnum = {
   DROPOUT: 'dropout',
   SOFTMAX: 'softmax',
   ZERO_PAD: 'zeroPad',
-} as const;
+  PARAMETER: 'parameter',
+  LAYER_NORM: 'layerNorm',
+  CHANNEL_NORM: 'channelNorm',
+  GROUP_NORM: 'groupNorm',
+  LOCAL_RESPONSE_NORM: 'localResponseNorm',
+  L2_NORMALIZE: 'l2Normalize',
+  PRELU: 'prelu',
+  ADAPTIVE_AVERAGE_POOL: 'adaptiveAveragePool',
+  BINARY: 'binary',
+  UNARY: 'unary',
+  RESHAPE: 'reshape',
+  TRANSPOSE: 'transpose',
+  SLICE: 'slice',
+  EXPAND: 'expand',
+  CHANNEL_SHUFFLE: 'channelShuffle',
+  PAD: 'pad',
+  RESIZE: 'resize',
+  REDUCE: 'reduce',
+  LOG_SOFTMAX: 'logSoftmax',
+  MATMUL: 'matmul',
+} as const satisfies Readonly<Record<string, LayerKind>>;
 registerEnumType(LayerKindEnum, {
   name: 'LayerKind',
   description: 'What a layer computes.',
@@ -130,7 +151,7 @@ registerEnumType(LayerKindEnum, {
     CONV2D: { description: 'Two-dimensional convolution, also grouped and depthwise.' },
     DENSE: { description: 'Fully connected.' },
     BATCH_NORM: { description: 'Batch normalisation (Ioffe and Szegedy 2015).' },
-    ACTIVATION: { description: 'ReLU or ReLU6.' },
+    ACTIVATION: { description: 'A function of each value: ReLU, sigmoid, hard-swish ...' },
     MAX_POOL: { description: 'Largest value of a window.' },
     AVERAGE_POOL: { description: 'Mean of a window.' },
     GLOBAL_AVERAGE_POOL: { description: 'Mean over all pixels of a channel.' },
@@ -140,6 +161,28 @@ registerEnumType(LayerKindEnum, {
     DROPOUT: { description: 'Sets random values to zero while training (Srivastava et al. 2014).' },
     SOFTMAX: { description: 'Logits to probabilities.' },
     ZERO_PAD: { description: 'Zeros around the feature map.' },
+    PARAMETER: { description: 'A tensor of the weights as a value: a layer scale, a constant of a file.' },
+    LAYER_NORM: { description: 'Layer normalisation over the last axes (Ba et al. 2016).' },
+    CHANNEL_NORM: { description: 'Layer normalisation over the channels at each pixel, as in ConvNeXt.' },
+    GROUP_NORM: {
+      description: 'Group normalisation (Wu and He 2018); instance normalisation with a group for each channel.',
+    },
+    LOCAL_RESPONSE_NORM: { description: 'Local response normalisation across channels (Krizhevsky et al. 2012).' },
+    L2_NORMALIZE: { description: 'Divides by the L2 norm along an axis.' },
+    PRELU: { description: 'ReLU with a learned slope below 0 (He et al. 2015).' },
+    ADAPTIVE_AVERAGE_POOL: { description: 'Means of windows that share the map out to a given size.' },
+    BINARY: { description: 'A function of two inputs, value by value; they broadcast.' },
+    UNARY: { description: 'A function of one variable, value by value: exp, log, square root ...' },
+    RESHAPE: { description: 'The same values in their order under another shape.' },
+    TRANSPOSE: { description: 'Axes in another order.' },
+    SLICE: { description: 'A range of some axes.' },
+    EXPAND: { description: 'Repeats along axes of size 1.' },
+    CHANNEL_SHUFFLE: { description: 'Mixes the channels of groups (Zhang et al. 2018, ShuffleNet).' },
+    PAD: { description: 'Padding along any axis, with a value, mirrored or repeated.' },
+    RESIZE: { description: 'Maps at another size, by the nearest pixel or bilinear.' },
+    REDUCE: { description: 'Sum, mean, largest, smallest or L2 norm over some axes.' },
+    LOG_SOFTMAX: { description: 'Logarithm of the softmax.' },
+    MATMUL: { description: 'Product of matrices.' },
   },
 });
 

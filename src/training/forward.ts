@@ -1,26 +1,13 @@
-import { activation } from '../kernels/ops/activation/activation.js';
-import { batchNorm } from '../kernels/ops/batchNorm/batchNorm.js';
-import { add } from '../kernels/ops/binary/binary.js';
-import { concat } from '../kernels/ops/concat/concat.js';
+import type { Activation } from '../kernels/ops/activation/kinds.js';
 import { conv2d } from '../kernels/ops/conv2d/conv2d.js';
-import { dense } from '../kernels/ops/dense/dense.js';
 import { dropout } from '../kernels/ops/dropout/dropout.js';
-import { flatten } from '../kernels/ops/flatten/flatten.js';
-import { globalAveragePool } from '../kernels/ops/globalAveragePool/globalAveragePool.js';
-import { averagePool, maxPool } from '../kernels/ops/pool/pool.js';
-import { softmax } from '../kernels/ops/softmax/softmax.js';
-import { zeroPad } from '../kernels/ops/zeroPad/zeroPad.js';
 import type { PlanBuilder } from '../kernels/planBuilder.js';
 import type { Tensor } from '../kernels/tensor.js';
-import type {
-  Activation,
-  BatchNormLayer,
-  Conv2dLayer,
-  DenseLayer,
-  Layer,
-  Network,
-  Weights,
-} from '../models/network.js';
+import { kernelActivation } from '../models/layers/activation.js';
+import type { BuildContext, Inputs } from '../models/layers/definition.js';
+import { inRows } from '../models/layers/layout.js';
+import { definitionOf } from '../models/layers/registry.js';
+import type { Conv2dLayer, Layer, Network, Weights } from '../models/network.js';
 import { inferShapes } from '../models/shapes.js';
 import type { DeviceWeights } from './deviceWeights.js';
 import { TrainingError } from './errors.js';
@@ -128,7 +115,7 @@ class ForwardBuilder {
   private fusedActivation(layer: Layer, planned: ReadonlySet<string>): { activation: Activation | null; last: Layer } {
     const next = this.soleConsumer(layer, planned);
     return next?.kind === 'activation'
-      ? { activation: next.activation, last: next }
+      ? { activation: kernelActivation(next.activation), last: next }
       : { activation: null, last: layer };
   }
 
@@ -146,13 +133,9 @@ class ForwardBuilder {
   }
 
   /** The large parameter of a convolution or dense layer, in the float type of the activations. */
-  private kernel(layer: Conv2dLayer | DenseLayer): Tensor {
+  private kernel(layer: Layer, name: string): Tensor {
     const { b } = this;
-    return b.persistent(this.device.get(layer.weight, b.activationType), { trainable: this.trains(layer) });
-  }
-
-  private optional(layer: Layer, name: string | null): Tensor | null {
-    return name === null ? null : this.parameter(layer, name);
+    return b.persistent(this.device.get(name, b.activationType), { trainable: this.trains(layer) });
   }
 
   private value(name: string | undefined, reader: Layer): Tensor {
@@ -166,74 +149,27 @@ class ForwardBuilder {
   }
 
   private layer(layer: Layer, planned: ReadonlySet<string>): void {
-    const { b } = this;
-    const x = () => this.value(layer.inputs[0], layer);
-    const set = (tensor: Tensor, name = layer.name) => this.values.set(name, tensor);
-    switch (layer.kind) {
-      case 'input':
-        throw new TrainingError('INVALID_NETWORK', `The input ${layer.name} was given no value.`);
-      case 'conv2d':
-        this.convolution(layer, planned);
-        return;
-      case 'dense': {
-        const { activation: fused, last } = this.fusedActivation(layer, planned);
-        const bias = this.optional(layer, layer.bias);
-        set(dense(b, this.asVector(x()), this.kernel(layer), { bias, activation: fused }), last.name);
-        return;
-      }
-      case 'batchNorm': {
-        const { activation: fused, last } = this.fusedActivation(layer, planned);
-        set(this.batchNorm(layer, x(), fused), last.name);
-        return;
-      }
-      case 'activation':
-        set(activation(b, x(), layer.activation));
-        return;
-      case 'maxPool':
-        set(maxPool(b, x(), layer));
-        return;
-      case 'averagePool':
-        set(averagePool(b, x(), layer));
-        return;
-      case 'globalAveragePool':
-        set(globalAveragePool(b, x(), { flatten: layer.flatten }));
-        return;
-      case 'add': {
-        const { activation: fused, last } = this.fusedActivation(layer, planned);
-        let sum = x();
-        layer.inputs.slice(1).forEach((name, index) => {
-          const isLast = index === layer.inputs.length - 2;
-          sum = add(b, sum, this.value(name, layer), { activation: isLast ? fused : null });
-        });
-        set(sum, last.name);
-        return;
-      }
-      case 'concat':
-        set(
-          concat(
-            b,
-            layer.inputs.map((name) => this.value(name, layer)),
-          ),
-        );
-        return;
-      case 'flatten':
-        set(flatten(b, x()));
-        return;
-      case 'dropout':
-        set(this.dropout(layer.name, x(), layer.rate));
-        return;
-      case 'softmax':
-        set(softmax(b, x()));
-        return;
-      case 'zeroPad':
-        set(zeroPad(b, x(), layer.padding));
-        return;
+    if (layer.kind === 'conv2d') {
+      this.convolution(layer, planned);
+      return;
     }
+    const definition = definitionOf(layer.kind);
+    if (!definition.build) throw new TrainingError('INVALID_NETWORK', `The input ${layer.name} was given no value.`);
+    const inputs = layer.inputs.map((name) => this.value(name, layer)) as unknown as Inputs<Tensor>;
+    const fused = definition.fusesActivation ? this.fusedActivation(layer, planned) : { activation: null, last: layer };
+    this.values.set(fused.last.name, definition.build(this.context(layer), layer, inputs, fused.activation));
   }
 
-  /** A dense layer takes [N, F]; [N, F, 1, 1] is the same in memory. */
-  private asVector(x: Tensor): Tensor {
-    return x.shape.length === 4 ? flatten(this.b, x) : x;
+  private context(layer: Layer): BuildContext {
+    const { b } = this;
+    return {
+      b,
+      trains: this.trains(layer),
+      parameter: (name) => this.parameter(layer, name),
+      kernel: (name) => this.kernel(layer, name),
+      statistic: (name) => b.persistent(this.device.get(name)),
+      dropout: (x, rate) => this.dropout(layer.name, x, rate),
+    };
   }
 
   private dropout(name: string, x: Tensor, rate: number): Tensor {
@@ -242,22 +178,10 @@ class ForwardBuilder {
     return dropout(this.b, x, rate, this.options.step, this.position.get(name) as number);
   }
 
-  private batchNorm(layer: BatchNormLayer, x: Tensor, fused: Activation | null): Tensor {
-    const parameters = {
-      weight: this.optional(layer, layer.weight),
-      bias: this.optional(layer, layer.bias),
-      runningMean: this.b.persistent(this.device.get(layer.runningMean)),
-      runningVariance: this.b.persistent(this.device.get(layer.runningVariance)),
-      epsilon: layer.epsilon,
-      momentum: layer.momentum,
-    };
-    return batchNorm(this.b, x, parameters, this.trains(layer) ? 'batch' : 'running', { activation: fused });
-  }
-
   /** A convolution with what can be fused behind it: frozen batch norm, residual addition, activation. */
   private convolution(layer: Conv2dLayer, planned: ReadonlySet<string>): void {
     const { b } = this;
-    const x = this.value(layer.inputs[0], layer);
+    const x = inRows(b, this.value(layer.inputs[0], layer));
     let last: Layer = layer;
     let weight: Tensor;
     let bias: Tensor | null;
@@ -270,8 +194,8 @@ class ForwardBuilder {
       last = next;
       this.swallowed.add(next.name);
     } else {
-      weight = this.kernel(layer);
-      bias = this.optional(layer, layer.bias);
+      weight = this.kernel(layer, layer.weight);
+      bias = layer.bias === null ? null : this.parameter(layer, layer.bias);
     }
     let residual: Tensor | null = null;
     const sum = this.soleConsumer(last, planned);

@@ -1,3 +1,4 @@
+import { namedWeights } from '../models/layers/registry.js';
 import type { Layer, Network } from '../models/network.js';
 
 /** A network cut into the part that a run never changes and the part that it trains. */
@@ -10,8 +11,7 @@ export interface Partition {
   readonly boundary: readonly string[];
 }
 
-export const hasParameters = (layer: Layer): boolean =>
-  layer.kind === 'conv2d' || layer.kind === 'dense' || layer.kind === 'batchNorm';
+export const hasParameters = (layer: Layer): boolean => namedWeights(layer).length > 0;
 
 /**
  * Cuts a network below its lowest layer that trains. Dropout counts as the head's: its output differs at every step.
@@ -32,16 +32,10 @@ export function partitionNetwork(network: Network): Partition {
 /** Names of the weights that a layer trains, and of the statistics that training updates. */
 export function trainedWeights(layer: Layer): { readonly parameters: string[]; readonly statistics: string[] } {
   if (layer.learningRateFactor === 0) return { parameters: [], statistics: [] };
-  switch (layer.kind) {
-    case 'conv2d':
-    case 'dense':
-      return { parameters: layer.bias ? [layer.weight, layer.bias] : [layer.weight], statistics: [] };
-    case 'batchNorm':
-      return {
-        parameters: [layer.weight, layer.bias].filter((name) => name !== null),
-        statistics: [layer.runningMean, layer.runningVariance],
-      };
-    default:
-      return { parameters: [], statistics: [] };
+  const parameters: string[] = [];
+  const statistics: string[] = [];
+  for (const { name, role } of namedWeights(layer)) {
+    (role === 'weight' || role === 'bias' ? parameters : statistics).push(name);
   }
+  return { parameters, statistics };
 }

@@ -37,14 +37,7 @@ function layerCase(
 ): OpCase {
   const names = shapes.map((_, index) => `x${index}`);
   const layer = { ...options, name: 'layer', inputs: names, learningRateFactor: 1 } as Layer;
-  const [batch = 1] = shapes[0] ?? [];
-  const shape = [
-    batch,
-    ...layerShape(
-      layer,
-      shapes.map((whole) => whole.slice(1)),
-    ),
-  ];
+  const shape = layerShape(layer, shapes);
   return {
     name,
     inputs: Object.fromEntries(names.map((input, index) => [input, { shape: shapes[index] as Shape }])),
@@ -72,7 +65,14 @@ function poolCase(
   ceilMode = false,
   countIncludePad = false,
 ): OpCase {
-  const attributes = { kernel, stride, padding: { top, left, bottom, right }, ceilMode, countIncludePad };
+  const attributes = {
+    kernel,
+    stride,
+    padding: { top, left, bottom, right },
+    dilation: [1, 1] as const,
+    ceilMode,
+    countIncludePad,
+  };
   const flags = `${ceilMode ? ' ceil' : ''}${countIncludePad ? ' counting the padding' : ''}`;
   return layerCase(
     `${kind} ${kernel.join('x')} / ${stride.join('x')} of ${x.join('x')}, padding ${top} ${left} ${bottom} ${right}${flags}`,
@@ -195,10 +195,10 @@ const CASES: OpCase[] = [
       [2, 1, 3, 5],
       [2, 4, 3, 5],
     ],
-    { kind: 'concat' },
+    { kind: 'concat', axis: 1 },
     (b, xs) => concat(b, xs),
   ),
-  layerCase('flatten', [[3, 4, 2, 5]], { kind: 'flatten' }, (b, [x]) => flatten(b, x as Tensor)),
+  layerCase('flatten', [[3, 4, 2, 5]], { kind: 'flatten', axis: 1 }, (b, [x]) => flatten(b, x as Tensor)),
   layerCase(
     'zero padding 1 0 2 3',
     [[2, 3, 4, 3]],
@@ -214,8 +214,8 @@ const CASES: OpCase[] = [
     { kind: 'globalAveragePool', flatten: false },
     (b, [x]) => globalAveragePool(b, x as Tensor, { flatten: false }),
   ),
-  layerCase('softmax of vectors', [[5, 7]], { kind: 'softmax' }, (b, [x]) => softmax(b, x as Tensor)),
-  layerCase('softmax at each pixel', [[2, 3, 3, 5]], { kind: 'softmax' }, (b, [x]) => softmax(b, x as Tensor)),
+  layerCase('softmax of vectors', [[5, 7]], { kind: 'softmax', axis: 1 }, (b, [x]) => softmax(b, x as Tensor)),
+  layerCase('softmax at each pixel', [[2, 3, 3, 5]], { kind: 'softmax', axis: 1 }, (b, [x]) => softmax(b, x as Tensor)),
   poolCase('maxPool', [2, 3, 9, 8], [3, 3], [2, 2], [1, 1, 1, 1]),
   poolCase('maxPool', [1, 2, 10, 7], [3, 2], [2, 3], [0, 1, 2, 0], true),
   poolCase('maxPool', [1, 3, 7, 7], [2, 2], [3, 3], [0, 0, 0, 0]),

@@ -92,6 +92,8 @@ export function referenceLayer(
     case 'flatten':
     case 'dropout':
       return x.data;
+    default:
+      throw new Error(`The reference computes no ${layer.kind}.`);
   }
 }
 

@@ -26,7 +26,10 @@ const classes = ['cat', 'dog', 'owl'];
 function assertSameTrunk(before: Model, after: Model, random: Random): void {
   const [input] = before.network.layers;
   if (input?.kind !== 'input') throw new Error('no input');
-  const x = uniform(random, input.shape[0] * input.shape[1] * input.shape[2]);
+  const x = uniform(
+    random,
+    input.shape.reduce((product, size) => product * size, 1),
+  );
   const old = referenceForward(before.network, before.weights, x);
   const fresh = referenceForward(after.network, after.weights, x);
   let shared = 0;
@@ -99,7 +102,7 @@ describe('replaceHead', () => {
 
   test('a softmax at the end goes', (t) => {
     const { network, weights } = tinyNetwork(new Random(freshSeed(t)));
-    const softmax: Layer = { kind: 'softmax', name: 'softmax', inputs: ['fc2'], learningRateFactor: 1 };
+    const softmax: Layer = { kind: 'softmax', axis: 1, name: 'softmax', inputs: ['fc2'], learningRateFactor: 1 };
     const model = { network: { ...network, layers: [...network.layers, softmax] }, weights };
     const result = replaceHead(model, { classes, seed: 1 });
     assert.ok(!result.network.layers.some((layer) => layer.kind === 'softmax'));

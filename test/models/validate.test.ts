@@ -29,7 +29,7 @@ describe('a network that cannot be is refused', () => {
     ['a sum of one', () => changed('sum', { inputs: ['conv2'] }), /at least 2/],
     ['a sum of different shapes', () => changed('sum', { inputs: ['conv2', 'input'] }), /one shape/],
     ['an empty name', () => changed('conv2', { name: '' }), /1 to 1024 characters/],
-    ['a stride of zero', () => changed('conv1', { stride: [0, 1] }), /stride must be an integer from 1/],
+    ['a stride of zero', () => changed('conv1', { stride: [0, 1] }), /conv1 \(conv2d\): stride\[0\] must be an integer from 1/],
     ['a stride that is not whole', () => changed('conv1', { stride: [1.5, 1] }), /stride/],
     [
       'negative padding',
@@ -51,6 +51,7 @@ describe('a network that cannot be is refused', () => {
     const { network, weights } = tiny();
     const more = Array.from({ length: 20_000 }, (_, index) => ({
       kind: 'flatten' as const,
+      axis: 1,
       name: `f${index}`,
       inputs: ['fc2'],
       learningRateFactor: 1,
@@ -143,6 +144,14 @@ describe('the JSON of a network', () => {
     assert.equal(networkToJson(networkFromJson(JSON.stringify(shuffled))), text);
   });
 
+  test('fields that version 1 did not have take their defaults', () => {
+    const { network } = tiny();
+    const json = JSON.parse(networkToJson(network)) as { layers: Record<string, unknown>[] } & Record<string, unknown>;
+    delete json.auxiliary;
+    for (const layer of json.layers) for (const field of ['batched', 'type', 'axis']) delete layer[field];
+    assert.deepEqual(networkFromJson(JSON.stringify({ ...json, version: 1 })), network);
+  });
+
   test('fields of wrong types are refused by name', () => {
     const text = networkToJson(tiny().network);
     const refuseJson = (
@@ -153,7 +162,7 @@ describe('the JSON of a network', () => {
       change(json);
       throwsModelError(() => networkFromJson(JSON.stringify(json)), 'INVALID_NETWORK', message);
     };
-    refuseJson((json) => Object.assign(json, { version: 2 }), /version 2/);
+    refuseJson((json) => Object.assign(json, { version: 3 }), /version 3/);
     refuseJson((json) => Object.assign(json.layers[1] as object, { kind: 'lstm' }), /layers\[1\]\.kind must be one of/);
     refuseJson((json) => Object.assign(json.layers[1] as object, { stride: [1] }), /stride must be a list of 2/);
     refuseJson((json) => Object.assign(json.layers[1] as object, { weight: 3 }), /weight must be a string/);

@@ -143,7 +143,15 @@ describe('memory of a run', () => {
     // 12 x 12 pixels of float32 in each channel.
     const channels = Math.ceil((1.3 * limit) / (batchSize * 144 * 4));
     const layers: Layer[] = [
-      { kind: 'input', name: 'input', inputs: [], learningRateFactor: 1, shape: [3, 12, 12] },
+      {
+        kind: 'input',
+        name: 'input',
+        inputs: [],
+        learningRateFactor: 1,
+        shape: [3, 12, 12],
+        batched: true,
+        type: 'float32',
+      },
       {
         kind: 'conv2d',
         name: 'wide',

@@ -54,7 +54,15 @@ export function smallNetwork(classes: readonly string[], random: () => number): 
     runningVariance: tensor(`${name}.running_var`, [channels], () => 0.5 + random()),
   });
   const layers: Layer[] = [
-    { kind: 'input', name: 'input', inputs: [], learningRateFactor: 1, shape: [3, SIDE, SIDE] },
+    {
+      kind: 'input',
+      name: 'input',
+      inputs: [],
+      learningRateFactor: 1,
+      shape: [3, SIDE, SIDE],
+      batched: true,
+      type: 'float32',
+    },
     conv('conv1', 'input', 3, 3),
     norm('bn1', 'conv1'),
     { kind: 'activation', name: 'relu1', inputs: ['bn1'], learningRateFactor: 1, activation: 'relu6' },
@@ -89,6 +97,7 @@ export function smallNetwork(classes: readonly string[], random: () => number): 
       std: [0.5, 0.5, 0.5],
     },
     classes,
+    auxiliary: [],
   };
   return { network, weights };
 }

@@ -3,7 +3,8 @@ import { ancestors, keepWeights, type Model } from '../graph.js';
 import type { Layer, Network, Preprocessing, WeightTensor } from '../network.js';
 import { imagenetPreprocessing } from '../preprocessing.js';
 import { layerShape } from '../shapes.js';
-import { LIMITS, validateNetwork } from '../validate.js';
+import { LIMITS } from '../limits.js';
+import { validateNetwork } from '../validate.js';
 
 /** What the person who imports knows better than the file. */
 export interface ImportOptions {
@@ -26,6 +27,7 @@ export class ImportBuilder {
   private readonly read = new Set<string>();
   private readonly numbers = new Map<string, number>();
   private readonly shapes = new Map<string, number[]>();
+  private readonly batched = new Set<string>();
   private readonly weights = new Map<string, WeightTensor>();
   readonly problems: ImportProblem[] = [];
 
@@ -40,10 +42,13 @@ export class ImportBuilder {
     const layer: Layer = { ...draft, name, learningRateFactor: 1 };
     const shape = layerShape(
       layer,
-      layer.inputs.map((input) => this.shape(input)),
+      layer.inputs.map((input) => this.completeShape(input)),
     );
     this.layers.set(name, layer);
     this.shapes.set(name, shape);
+    if (layer.kind === 'input' ? layer.batched : layer.inputs.some((input) => this.batched.has(input))) {
+      this.batched.add(name);
+    }
     for (const input of layer.inputs) this.read.add(input);
     return name;
   }
@@ -57,7 +62,14 @@ export class ImportBuilder {
     return `${wanted}_${number}`;
   }
 
+  /** Shape without the batch, where the value has one. */
   shape(layer: string): number[] {
+    const shape = this.completeShape(layer);
+    return this.batched.has(layer) ? shape.slice(1) : shape;
+  }
+
+  /** Shape with the batch, which is 1 here. */
+  completeShape(layer: string): number[] {
     const shape = this.shapes.get(layer);
     if (!shape) throw new ModelError('INVALID_FILE', `This ${this.format} model reads ${layer}, which does not exist.`);
     return shape;
@@ -95,7 +107,7 @@ export class ImportBuilder {
       layer.name,
       layerShape(
         layer,
-        layer.inputs.map((input) => this.shape(input)),
+        layer.inputs.map((input) => this.completeShape(input)),
       ),
     );
   }
@@ -109,12 +121,13 @@ export class ImportBuilder {
     if (input?.kind !== 'input') {
       throw new ModelError('INVALID_FILE', `The output of this ${this.format} model does not depend on its input.`);
     }
-    const [, height, width] = input.shape;
+    const [, height = 1, width = 1] = input.shape;
     const network: Network = {
       architecture,
       layers,
       preprocessing: { ...imagenetPreprocessing(height, width), ...options.preprocessing, height, width },
       classes: options.classes ?? null,
+      auxiliary: [],
     };
     const weights = keepWeights(layers, this.weights);
     validateNetwork(network, weights);

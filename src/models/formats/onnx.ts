@@ -69,7 +69,14 @@ class OnnxImporter {
     }
     const side = this.options.inputSize ?? 224;
     const shape = [channels, height ?? side, width ?? side] as const;
-    const layer = this.builder.add({ name: input.name, inputs: [], kind: 'input', shape });
+    const layer = this.builder.add({
+      name: input.name,
+      inputs: [],
+      kind: 'input',
+      shape,
+      batched: true,
+      type: 'float32',
+    });
     this.define(input.name, { kind: 'layer', layer });
   }
 

@@ -147,6 +147,7 @@ function pool(kind: 'maxPool' | 'averagePool'): Converter {
       kernel,
       stride,
       padding: padding(op, [height, width], kernel, stride, [1, 1]),
+      dilation: [1, 1],
       ceilMode: op.int('ceil_mode', 0) === 1,
       countIncludePad: kind === 'averagePool' && op.int('count_include_pad', 0) === 1,
     });
@@ -156,7 +157,7 @@ function pool(kind: 'maxPool' | 'averagePool'): Converter {
 
 function globalMaxPool(op: Operation, builder: ImportBuilder): Value {
   const [, height, width] = map(op, builder);
-  const window = { kernel: [height, width], stride: [1, 1], padding: NO_PADDING } as const;
+  const window = { kernel: [height, width], stride: [1, 1], padding: NO_PADDING, dilation: [1, 1] } as const;
   return value(builder.add({ ...base(op), kind: 'maxPool', ...window, ceilMode: false, countIncludePad: false }));
 }
 
@@ -193,7 +194,9 @@ function concat(op: Operation, builder: ImportBuilder): Value {
   const rank = builder.shape(op.layer()).length + 1;
   const [axis] = positive([op.int('axis', 1)], rank);
   if (axis !== 1) return op.problem(`axis = ${axis}; only channels (1) can be joined`);
-  return value(builder.add({ name: op.name, inputs: op.inputs.map((_, index) => op.layer(index)), kind: 'concat' }));
+  return value(
+    builder.add({ name: op.name, inputs: op.inputs.map((_, index) => op.layer(index)), kind: 'concat', axis: 1 }),
+  );
 }
 
 function dropout(op: Operation, builder: ImportBuilder): Value {
@@ -207,7 +210,7 @@ function softmax(op: Operation, builder: ImportBuilder): Value {
   const [axis] = positive([op.int('axis', op.opset < 13 ? 1 : -1)], shape.length + 1);
   const isPixel = product(shape) === shape[0];
   if (axis !== 1 || (op.opset < 13 && !isPixel)) return op.problem(`axis = ${axis} of [N, ${shape.join(', ')}]`);
-  return value(builder.add({ ...base(op), kind: 'softmax' }));
+  return value(builder.add({ ...base(op), kind: 'softmax', axis: 1 }));
 }
 
 function pad(op: Operation, builder: ImportBuilder): Value {

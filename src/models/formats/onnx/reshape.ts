@@ -5,7 +5,7 @@ import type { Operation, Value } from './node.js';
 /** Flattens, unless the input is a vector already. */
 function toVector(op: Operation, builder: ImportBuilder): Value {
   if (builder.shape(op.layer()).length === 1) return value(op.layer());
-  return value(builder.add({ ...base(op), kind: 'flatten' }));
+  return value(builder.add({ ...base(op), kind: 'flatten', axis: 1 }));
 }
 
 export function flatten(op: Operation, builder: ImportBuilder): Value {

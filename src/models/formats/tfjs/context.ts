@@ -73,7 +73,7 @@ export class Context {
     const base = this.base(input, name);
     const layer =
       activation === 'softmax'
-        ? this.builder.add({ ...base, kind: 'softmax' })
+        ? this.builder.add({ ...base, kind: 'softmax', axis: 1 })
         : this.builder.add({ ...base, kind: 'activation', activation });
     return { layer, flattened: input.flattened };
   }

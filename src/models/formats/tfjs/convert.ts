@@ -56,7 +56,16 @@ function inputLayer(c: Context): Value {
   const size = (item: unknown) => (typeof item === 'number' ? item : (c.options.inputSize ?? 224));
   const channels = typeof shape[3] === 'number' ? shape[3] : fail(`${c.id}: the number of channels is unknown.`);
   const sides = [size(shape[1]), size(shape[2])] as const;
-  return value(c.builder.add({ name: c.id, inputs: [], kind: 'input', shape: [channels, ...sides] }));
+  return value(
+    c.builder.add({
+      name: c.id,
+      inputs: [],
+      kind: 'input',
+      shape: [channels, ...sides],
+      batched: true,
+      type: 'float32',
+    }),
+  );
 }
 
 function pool(kind: 'maxPool' | 'averagePool'): Converter {
@@ -64,7 +73,15 @@ function pool(kind: 'maxPool' | 'averagePool'): Converter {
     const kernel = c.attributes.pair('pool_size', [2, 2]);
     const stride = c.attributes.pair('strides', kernel);
     const padding = c.padding(input, kernel, stride, [1, 1]);
-    const common = { ...c.base(input), kernel, stride, padding, ceilMode: false, countIncludePad: false };
+    const common = {
+      ...c.base(input),
+      kernel,
+      stride,
+      padding,
+      dilation: [1, 1] as const,
+      ceilMode: false,
+      countIncludePad: false,
+    };
     return value(c.builder.add({ ...common, kind }));
   });
 }
@@ -77,11 +94,12 @@ function globalMaxPool(c: Context, input: Value): Value {
     kernel: [height, width],
     stride: [1, 1],
     padding: NO_PADDING,
+    dilation: [1, 1] as const,
     ceilMode: false,
     countIncludePad: false,
   });
   if (c.attributes.flag('keepdims', false)) return value(pooled);
-  return value(c.builder.add({ name: `${c.id}_flatten`, inputs: [pooled], kind: 'flatten' }));
+  return value(c.builder.add({ name: `${c.id}_flatten`, inputs: [pooled], kind: 'flatten', axis: 1 }));
 }
 
 function globalAveragePool(c: Context, input: Value): Value {
@@ -93,7 +111,7 @@ function flatten(c: Context, input: Value): Value {
   const shape = c.shape(input);
   if (shape.length === 1) return input;
   const [, height = 1, width = 1] = shape;
-  const layer = c.builder.add({ ...c.base(input), kind: 'flatten' });
+  const layer = c.builder.add({ ...c.base(input), kind: 'flatten', axis: 1 });
   return { layer, flattened: height * width > 1 ? shape : null };
 }
 
@@ -125,7 +143,7 @@ function asPixel(c: Context, input: Value): Value {
 function concatenate(c: Context, inputs: readonly Value[]): Value {
   const rank = c.shape(inputs[0] as Value).length + 1;
   if (!c.attributes.isLastAxis('axis', rank)) c.report(`axis = ${show(c.layer.config.axis)}`);
-  return value(c.builder.add({ name: c.id, inputs: inputs.map((input) => input.layer), kind: 'concat' }));
+  return value(c.builder.add({ name: c.id, inputs: inputs.map((input) => input.layer), kind: 'concat', axis: 1 }));
 }
 
 function dropout(c: Context, input: Value): Value {

@@ -1,4 +1,4 @@
-import { LIMITS } from '../../validate.js';
+import { LIMITS } from '../../limits.js';
 import { asList, asObject, asText, fail, type JsonObject, show } from './json.js';
 
 /** One layer of a Keras model, nested models dissolved. */

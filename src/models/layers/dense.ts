@@ -1,0 +1,43 @@
+import { dense as denseOp } from '../../kernels/ops/dense/dense.js';
+import { flatten } from '../../kernels/ops/flatten/flatten.js';
+import type { LayerBase, LayerShape } from '../network.js';
+import { define, fail, ONE_INPUT, product, show } from './definition.js';
+import { channels, orNull, weightName } from './fields.js';
+import { inRows } from './layout.js';
+
+export interface DenseLayer extends LayerBase {
+  readonly kind: 'dense';
+  readonly outFeatures: number;
+  /** Names in the weights: `[outFeatures, inFeatures]` (PyTorch's order) and `[outFeatures]`. */
+  readonly weight: string;
+  readonly bias: string | null;
+}
+
+/** Features of [N, F] or [N, F, 1, 1], which is the same in memory. */
+function features(layer: DenseLayer, shape: LayerShape): number {
+  const [, size, height = 1, width = 1] = shape;
+  const fits = size !== undefined && height === 1 && width === 1 && (shape.length === 2 || shape.length === 4);
+  return fits ? size : fail(layer, `its input must be a vector [N, F]; got ${show(shape)}: flatten it first.`);
+}
+
+export const dense = define<DenseLayer>({
+  kind: 'dense',
+  inputs: ONE_INPUT,
+  fields: { outFeatures: channels, weight: weightName('weight'), bias: orNull(weightName('bias')) },
+  shape(layer, [input]) {
+    features(layer, input);
+    return [input[0] as number, layer.outFeatures];
+  },
+  weightShapes: (layer, [input]) => ({
+    weight: [layer.outFeatures, features(layer, input)],
+    bias: [layer.outFeatures],
+  }),
+  multiplyAdds: (_, [input], output) => product(input.slice(1)) * product(output),
+  fusesActivation: true,
+  build(context, layer, [x], activation) {
+    const rows = inRows(context.b, x);
+    const vector = rows.shape.length === 4 ? flatten(context.b, rows) : rows;
+    const bias = layer.bias === null ? null : context.parameter(layer.bias);
+    return denseOp(context.b, vector, context.kernel(layer.weight), { bias, activation });
+  },
+});
