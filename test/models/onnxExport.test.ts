@@ -22,19 +22,27 @@ type Draft = Layer extends infer L
 /** A network of these layers in a row on a map [4, 9, 7]; a layer may name what it reads. */
 function chain(random: Random, ...drafts: readonly (Draft & { name?: string; inputs?: readonly string[] })[]): Model {
   const base = { learningRateFactor: 1 } as const;
-  const layers: Layer[] = [{ ...base, kind: 'input', name: 'x', inputs: [], shape: [4, HEIGHT, WIDTH] }];
+  const layers: Layer[] = [
+    { ...base, kind: 'input', name: 'x', inputs: [], shape: [4, HEIGHT, WIDTH], batched: true, type: 'float32' },
+  ];
   drafts.forEach((draft, index) => {
     const inputs = [layers.at(-1)?.name as string];
     layers.push({ ...base, name: `layer${index}`, inputs, ...draft } as Layer);
   });
-  const network = { architecture: 'chain', layers, preprocessing: unitPreprocessing(HEIGHT, WIDTH), classes: null };
+  const network = {
+    architecture: 'chain',
+    layers,
+    preprocessing: unitPreprocessing(HEIGHT, WIDTH),
+    classes: null,
+    auxiliary: [],
+  };
   return { network, weights: randomWeights(network, random) };
 }
 
 const window = { kernel: [3, 2], stride: [2, 3], padding: { top: 1, left: 0, bottom: 0, right: 1 } } as const;
 const convolution = { outChannels: 6, ...window, groups: 2, weight: 'w', bias: null, dilation: [1, 2] } as const;
 const batchNorm = { epsilon: 1e-3, momentum: 0.1, runningMean: 'm', runningVariance: 'v' } as const;
-const pooling = { ...window, ceilMode: false, countIncludePad: false } as const;
+const pooling = { ...window, dilation: [1, 1], ceilMode: false, countIncludePad: false } as const;
 
 const CASES: Readonly<Record<string, Parameters<typeof chain>[1][]>> = {
   'conv2d with groups, dilation and uneven padding': [{ kind: 'conv2d', ...convolution }],
@@ -62,12 +70,16 @@ const CASES: Readonly<Record<string, Parameters<typeof chain>[1][]>> = {
   globalAveragePool: [{ kind: 'globalAveragePool', flatten: true }],
   'add of three and concat': [
     { kind: 'activation', activation: 'relu', name: 'a' },
-    { kind: 'softmax', name: 's' },
+    { kind: 'softmax', axis: 1, name: 's' },
     { kind: 'add', inputs: ['x', 'a', 's'], name: 'sum' },
     { kind: 'add', inputs: ['x', 'a'], name: 'two' },
-    { kind: 'concat', inputs: ['sum', 'two', 'x'] },
+    { kind: 'concat', axis: 1, inputs: ['sum', 'two', 'x'] },
   ],
-  'flatten, dropout, softmax': [{ kind: 'flatten' }, { kind: 'dropout', rate: 0.4 }, { kind: 'softmax' }],
+  'flatten, dropout, softmax': [
+    { kind: 'flatten', axis: 1 },
+    { kind: 'dropout', rate: 0.4 },
+    { kind: 'softmax', axis: 1 },
+  ],
   zeroPad: [{ kind: 'zeroPad', padding: { top: 1, left: 2, bottom: 0, right: 3 } }],
   'the input passed on': [],
 };
@@ -126,7 +138,7 @@ describe('ONNX export', () => {
       data,
       logits.map((value) => Math.exp(value) / sum),
     );
-    const closed = chain(random, { kind: 'globalAveragePool', flatten: true }, { kind: 'softmax', name: 'p' });
+    const closed = chain(random, { kind: 'globalAveragePool', flatten: true }, { kind: 'softmax', axis: 1, name: 'p' });
     const y = uniform(random, 4 * HEIGHT * WIDTH);
     const twice = await onnxOutput(exportOnnx(closed, { softmax: true }), [1, 4, HEIGHT, WIDTH], y);
     assertClose(twice.data, referenceOutput(closed.network, closed.weights, y).data);

@@ -29,7 +29,11 @@ describe('a network that cannot be is refused', () => {
     ['a sum of one', () => changed('sum', { inputs: ['conv2'] }), /at least 2/],
     ['a sum of different shapes', () => changed('sum', { inputs: ['conv2', 'input'] }), /one shape/],
     ['an empty name', () => changed('conv2', { name: '' }), /1 to 1024 characters/],
-    ['a stride of zero', () => changed('conv1', { stride: [0, 1] }), /conv1 \(conv2d\): stride\[0\] must be an integer from 1/],
+    [
+      'a stride of zero',
+      () => changed('conv1', { stride: [0, 1] }),
+      /conv1 \(conv2d\): stride\[0\] must be an integer from 1/,
+    ],
     ['a stride that is not whole', () => changed('conv1', { stride: [1.5, 1] }), /stride/],
     [
       'negative padding',

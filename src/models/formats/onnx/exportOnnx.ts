@@ -52,7 +52,7 @@ function addPictures(
   { channelOrder, scale, mean, std }: Preprocessing,
   { type, layout }: NonNullable<OnnxExportOptions['pictures']>,
 ): GraphInput {
-  const [channels, height, width] = layer.shape;
+  const [channels, height, width] = layer.shape as [number, number, number];
   if (channels !== 3) {
     throw new ModelError('UNSUPPORTED', `Pictures have 3 channels; the network's input has ${channels}.`);
   }

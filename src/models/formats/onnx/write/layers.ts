@@ -1,10 +1,11 @@
+import { unsupported } from '../../../errors.js';
 import type { ActivationLayer, BatchNormLayer, Conv2dLayer, DenseLayer, Layer } from '../../../network.js';
 import { type GraphWriter, type Operation, operation } from './graphWriter.js';
 import { pool } from './pooling.js';
 
 type LayerOf<K extends Layer['kind']> = Extract<Layer, { readonly kind: K }>;
 type Writers = {
-  readonly [K in Exclude<Layer['kind'], 'input'>]: (layer: LayerOf<K>, graph: GraphWriter) => Operation | string;
+  readonly [K in Exclude<Layer['kind'], 'input'>]?: (layer: LayerOf<K>, graph: GraphWriter) => Operation | string;
 };
 
 const optional = (name: string | null, graph: GraphWriter): string[] => (name === null ? [] : [graph.weight(name)]);
@@ -52,8 +53,13 @@ function activation(layer: ActivationLayer, graph: GraphWriter): Operation {
       return operation('Relu', [x]);
     case 'relu6':
       return operation('Clip', [x, graph.constant('min', 0), graph.constant('max', 6)]);
+    default:
+      throw noOperator(layer, JSON.stringify(layer.activation));
   }
 }
+
+const noOperator = ({ name, kind }: Layer, attribute: string | null) =>
+  unsupported('ONNX', [{ layer: name, kind, attribute }]);
 
 /** How each kind of layer is said in ONNX. */
 export const WRITERS: Writers = {
@@ -71,10 +77,10 @@ export const WRITERS: Writers = {
     const inputs = graph.allValues(layer);
     return operation(inputs.length === 2 ? 'Add' : 'Sum', inputs);
   },
-  concat: (layer, graph) => operation('Concat', graph.allValues(layer), { axis: 1 }),
-  flatten: (layer, graph) => operation('Flatten', [graph.value(layer)], { axis: 1 }),
+  concat: (layer, graph) => operation('Concat', graph.allValues(layer), { axis: layer.axis }),
+  flatten: (layer, graph) => operation('Flatten', [graph.value(layer)], { axis: layer.axis }),
   dropout: (layer, graph) => operation('Dropout', [graph.value(layer), graph.constant('ratio', layer.rate)]),
-  softmax: (layer, graph) => operation('Softmax', [graph.value(layer)], { axis: 1 }),
+  softmax: (layer, graph) => operation('Softmax', [graph.value(layer)], { axis: layer.axis }),
   zeroPad(layer, graph) {
     const { top, left, bottom, right } = layer.padding;
     return operation('Pad', [graph.value(layer), graph.integers('pads', [0, 0, top, left, 0, 0, bottom, right])]);
@@ -83,6 +89,7 @@ export const WRITERS: Writers = {
 
 /** Adds a layer to the graph. */
 export function writeLayer(layer: Exclude<Layer, { readonly kind: 'input' }>, graph: GraphWriter): void {
-  const write = WRITERS[layer.kind] as (layer: Layer, graph: GraphWriter) => Operation | string;
+  const write = WRITERS[layer.kind] as ((layer: Layer, graph: GraphWriter) => Operation | string) | undefined;
+  if (!write) throw noOperator(layer, null);
   graph.add(layer, () => write(layer, graph));
 }
