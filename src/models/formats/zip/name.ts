@@ -1,7 +1,7 @@
 import { fail, refuse } from './limits.js';
 
 const MAX_NAME_BYTES = 1024;
-const FORBIDDEN = /[\u0000-\u001f\u007f\\]/;
+const FORBIDDEN = /[\p{Cc}\\]/u;
 const DRIVE = /^[A-Za-z]:/;
 
 /** The path of an entry: relative, with `/` between its parts, none of them `.`, `..` or empty. `/` ends a folder. */
