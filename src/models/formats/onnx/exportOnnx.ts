@@ -1,5 +1,5 @@
 import { ModelError } from '../../errors.js';
-import type { Model } from '../../graph.js';
+import { ancestors, type Model } from '../../graph.js';
 import type { InputLayer, Layer, Network, Preprocessing } from '../../network.js';
 import { GraphWriter, operation } from './write/graphWriter.js';
 import { writeLayer } from './write/layers.js';
@@ -113,8 +113,11 @@ export function exportOnnx(model: Model, options: OnnxExportOptions = {}): Uint8
     ? addPictures(graph, first, network.preprocessing, options.pictures)
     : { name: graph.input(first.name), type: 'float32', dims: [BATCH, ...first.shape] };
   if (!options.pictures) graph.define(first.name, input.name);
-  for (const layer of network.layers) if (layer.kind !== 'input') writeLayer(layer, graph);
-  const output = { name: addOutput(graph, last, options.softmax ?? false), dims: [BATCH, ...graph.shape(last.name)] };
+  // Auxiliary classifiers are part of the training alone.
+  const needed = ancestors(network.layers, last.name);
+  for (const layer of network.layers) if (layer.kind !== 'input' && needed.has(layer.name)) writeLayer(layer, graph);
+  const name = addOutput(graph, last, options.softmax ?? false);
+  const output = { name, dims: [BATCH, ...graph.shape(last.name).slice(1)] };
   const file = new Message().int(1, IR_VERSION).text(2, 'graft');
   file.message(7, graph.write(new Message(), network.architecture, [input], [output]));
   file.message(8, new Message().text(1, '').int(2, EXPORTED_OPSET));

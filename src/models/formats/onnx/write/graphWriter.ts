@@ -1,7 +1,7 @@
 import { ModelError } from '../../../errors.js';
 import { type Model, uniqueName } from '../../../graph.js';
 import type { Layer, WeightTensor } from '../../../network.js';
-import { inferShapes } from '../../../shapes.js';
+import { graphShapes } from '../../../shapes.js';
 import {
   type AttributeValue,
   type Message,
@@ -24,6 +24,13 @@ export const operation = (
   attributes: Operation['attributes'] = {},
 ): Operation => ({ operator, inputs, attributes });
 
+/** UNSUPPORTED for a layer that the operator set does not say; `attribute` where only that is the matter. */
+export function inexpressible({ name, kind }: Layer, attribute: string | null): ModelError {
+  const what = attribute === null ? kind : `${kind}, ${attribute}`;
+  const problem = { layer: name, kind, attribute };
+  return new ModelError('UNSUPPORTED', `The layer ${name} (${what}) cannot be written as ONNX.`, [problem]);
+}
+
 /**
  * Collects the nodes and initializers of one graph. Nodes and values are called as their layers, weights as in the network;
  * what a layer needs beside (further nodes, constants) is called after it. ONNX has one space of names for all values, so a
@@ -38,7 +45,7 @@ export class GraphWriter {
   private layer = '';
 
   constructor(private readonly model: Model) {
-    this.shapes = inferShapes(model.network);
+    this.shapes = graphShapes(model.network).shapes;
     for (const name of model.weights.keys()) this.taken.add(name);
   }
 
@@ -91,7 +98,7 @@ export class GraphWriter {
     return this.values.get(layer) ?? this.missing(`There is no layer ${layer}.`);
   }
 
-  /** Shape of a layer's output, without the batch. */
+  /** Shape of a layer's output, with one picture where it has a batch. */
   shape(layer: string): readonly number[] {
     return this.shapes.get(layer) ?? this.missing(`There is no layer ${layer}.`);
   }

@@ -1,7 +1,11 @@
-import { unsupported } from '../../../errors.js';
-import type { ActivationLayer, BatchNormLayer, Conv2dLayer, DenseLayer, Layer } from '../../../network.js';
-import { type GraphWriter, type Operation, operation } from './graphWriter.js';
-import { pool } from './pooling.js';
+import type { ReduceLayer } from '../../../layers/reduction.js';
+import type { Conv2dLayer, DenseLayer, Layer } from '../../../network.js';
+import { activation, prelu } from './activations.js';
+import { channelShuffle, expand, reshape, slice, transpose } from './arrangement.js';
+import { type GraphWriter, inexpressible, type Operation, operation } from './graphWriter.js';
+import { batchNorm, channelNorm, groupNorm, l2Normalize, layerNorm, localResponseNorm } from './norms.js';
+import { adaptiveAveragePool, globalAveragePool, pool } from './pooling.js';
+import { pad, resize, zeroPad } from './spatial.js';
 
 type LayerOf<K extends Layer['kind']> = Extract<Layer, { readonly kind: K }>;
 type Writers = {
@@ -23,73 +27,81 @@ function conv2d(layer: Conv2dLayer, graph: GraphWriter): Operation {
 }
 
 function dense(layer: DenseLayer, graph: GraphWriter): Operation {
-  const isMap = graph.inputShape(layer).length > 1;
+  const isMap = graph.inputShape(layer).length > 2;
   const input = isMap ? graph.step('Flatten', [graph.value(layer)], { axis: 1 }) : graph.value(layer);
   return operation('Gemm', [input, graph.weight(layer.weight), ...optional(layer.bias, graph)], { transB: 1 });
 }
 
-/** The form for inference: running statistics. Scale and offset are not optional in ONNX. */
-function batchNorm(layer: BatchNormLayer, graph: GraphWriter): Operation {
-  const channels = graph.inputShape(layer)[0] as number;
-  const filled = (name: string | null, what: string, value: number): string =>
-    name === null ? graph.constant(what, new Float32Array(channels).fill(value), [channels]) : graph.weight(name);
-  return operation(
-    'BatchNormalization',
-    [
-      graph.value(layer),
-      filled(layer.weight, 'scale', 1),
-      filled(layer.bias, 'offset', 0),
-      graph.weight(layer.runningMean),
-      graph.weight(layer.runningVariance),
-    ],
-    { epsilon: { float: layer.epsilon }, momentum: { float: 1 - layer.momentum } },
-  );
-}
+const REDUCTIONS = {
+  sum: 'ReduceSum',
+  mean: 'ReduceMean',
+  max: 'ReduceMax',
+  min: 'ReduceMin',
+  l2: 'ReduceL2',
+} as const;
 
-function activation(layer: ActivationLayer, graph: GraphWriter): Operation {
+/** The axes of a sum are an input since operator set 13, those of the others are one since 18. */
+function reduce(layer: ReduceLayer, graph: GraphWriter): Operation {
   const x = graph.value(layer);
-  switch (layer.activation) {
-    case 'relu':
-      return operation('Relu', [x]);
-    case 'relu6':
-      return operation('Clip', [x, graph.constant('min', 0), graph.constant('max', 6)]);
-    default:
-      throw noOperator(layer, JSON.stringify(layer.activation));
-  }
+  const keepdims = layer.keepDims ? 1 : 0;
+  if (layer.operator !== 'sum') return operation(REDUCTIONS[layer.operator], [x], { axes: layer.axes, keepdims });
+  return operation('ReduceSum', [x, graph.integers('axes', layer.axes)], { keepdims });
 }
 
-const noOperator = ({ name, kind }: Layer, attribute: string | null) =>
-  unsupported('ONNX', [{ layer: name, kind, attribute }]);
+const BINARY = { add: 'Add', sub: 'Sub', mul: 'Mul', div: 'Div', max: 'Max', min: 'Min', pow: 'Pow' } as const;
+const UNARY = {
+  exp: 'Exp',
+  log: 'Log',
+  sqrt: 'Sqrt',
+  neg: 'Neg',
+  abs: 'Abs',
+  reciprocal: 'Reciprocal',
+  erf: 'Erf',
+} as const;
 
 /** How each kind of layer is said in ONNX. */
-export const WRITERS: Writers = {
+const WRITERS: Writers = {
+  parameter: (layer, graph) => graph.weight(layer.weight),
   conv2d,
   dense,
   batchNorm,
+  layerNorm,
+  channelNorm,
+  groupNorm,
+  localResponseNorm,
+  l2Normalize,
   activation,
+  prelu,
   maxPool: pool,
   averagePool: pool,
-  globalAveragePool(layer, graph) {
-    if (!layer.flatten) return operation('GlobalAveragePool', [graph.value(layer)]);
-    return operation('ReduceMean', [graph.value(layer)], { axes: [2, 3], keepdims: 0 });
-  },
+  globalAveragePool,
+  adaptiveAveragePool,
   add(layer, graph) {
     const inputs = graph.allValues(layer);
     return operation(inputs.length === 2 ? 'Add' : 'Sum', inputs);
   },
+  binary: (layer, graph) => operation(BINARY[layer.operator], graph.allValues(layer)),
+  unary: (layer, graph) => operation(UNARY[layer.operator], [graph.value(layer)]),
+  dropout: (layer, graph) => operation('Dropout', [graph.value(layer), graph.constant('ratio', layer.rate)]),
   concat: (layer, graph) => operation('Concat', graph.allValues(layer), { axis: layer.axis }),
   flatten: (layer, graph) => operation('Flatten', [graph.value(layer)], { axis: layer.axis }),
-  dropout: (layer, graph) => operation('Dropout', [graph.value(layer), graph.constant('ratio', layer.rate)]),
+  reshape,
+  transpose,
+  slice,
+  expand,
+  channelShuffle,
+  zeroPad,
+  pad,
+  resize,
+  reduce,
   softmax: (layer, graph) => operation('Softmax', [graph.value(layer)], { axis: layer.axis }),
-  zeroPad(layer, graph) {
-    const { top, left, bottom, right } = layer.padding;
-    return operation('Pad', [graph.value(layer), graph.integers('pads', [0, 0, top, left, 0, 0, bottom, right])]);
-  },
+  logSoftmax: (layer, graph) => operation('LogSoftmax', [graph.value(layer)], { axis: layer.axis }),
+  matmul: (layer, graph) => operation('MatMul', graph.allValues(layer)),
 };
 
-/** Adds a layer to the graph. */
+/** Adds a layer to the graph. Throws UNSUPPORTED for what ONNX's operators do not say. */
 export function writeLayer(layer: Exclude<Layer, { readonly kind: 'input' }>, graph: GraphWriter): void {
   const write = WRITERS[layer.kind] as ((layer: Layer, graph: GraphWriter) => Operation | string) | undefined;
-  if (!write) throw noOperator(layer, null);
+  if (!write) throw inexpressible(layer, null);
   graph.add(layer, () => write(layer, graph));
 }
