@@ -1,4 +1,4 @@
-// Everything that a fresh clone needs before a command can run: `node scripts/bootstrap.mjs setup|demo|start|test|bench|bench:pack|graft`.
+// Everything that a fresh clone needs before a command can run: `node scripts/bootstrap.mjs setup|demo|start|test|bench|bench:pack|fuzz|graft`.
 // Each step looks first and does nothing where nothing is to do, so every command goes through all of them.
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -54,6 +54,8 @@ async function main() {
       return runTests(args, await ensureAdapter());
     case 'bench':
       return runNode(['--enable-source-maps', 'dist/bench/main.js', ...args], await ensureAdapter());
+    case 'fuzz':
+      return runNode(['--enable-source-maps', 'dist/test/fuzz/main.js', ...args], {});
     case 'bench:pack': {
       // Not at the top: it needs a dependency.
       const { pack } = await import('./pack/pack.mjs');

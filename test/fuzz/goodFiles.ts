@@ -1,0 +1,33 @@
+import type { ModelFiles } from '../../src/models/detect.js';
+import { exportOnnx } from '../../src/models/formats/onnx/exportOnnx.js';
+import { writeModel } from '../../src/models/formats/safetensors.js';
+import type { Model } from '../../src/models/graph.js';
+import { Random } from '../../src/models/random.js';
+import { randomWeights, tinyNetwork } from '../models/fixtures.js';
+import { squeezenet } from '../../src/models/architectures/squeezenet.js';
+
+/** A small file, or several that belong together, that imports as it is. The first is the one that is mutated most. */
+export interface GoodFile {
+  readonly format: string;
+  readonly name: string;
+  readonly files: ModelFiles;
+}
+
+/** A network of another shape: branches, ceil mode, a convolution as its classifier. */
+function branches(random: Random): Model {
+  const network = squeezenet({ version: '1.1', inputSize: 32, classes: 3 });
+  const cut = network.layers.findIndex(({ name }) => name === 'features.5');
+  const layers = network.layers.slice(0, cut);
+  const whole = { ...network, layers };
+  return { network: whole, weights: randomWeights(whole, random) };
+}
+
+/** One file or more of every format that Graft reads; the same ones each time. */
+export function goodFiles(): GoodFile[] {
+  const random = new Random(1);
+  const models = { tiny: tinyNetwork(random), branches: branches(random) };
+  return Object.entries(models).flatMap(([name, model]): GoodFile[] => [
+    { format: 'onnx', name: `${name}.onnx`, files: { 'model.onnx': exportOnnx(model, { softmax: name === 'tiny' }) } },
+    { format: 'safetensors', name: `${name}.safetensors`, files: { 'model.safetensors': writeModel(model) } },
+  ]);
+}
