@@ -1,20 +1,35 @@
-import { NO_PADDING } from './graph.js';
-import type { Activation, Layer, Network, Preprocessing } from './network.js';
+import type { Activation, AuxiliaryOutput, Layer, Network, Preprocessing } from './network.js';
+
+/** One number for both axes, or [height, width]. */
+export type Size = number | readonly [height: number, width: number];
 
 export interface ConvolutionOptions {
   readonly out: number;
-  readonly kernel: number;
-  readonly stride?: number;
-  readonly padding?: number;
+  readonly kernel: Size;
+  readonly stride?: Size;
+  /** On both sides of an axis. */
+  readonly padding?: Size;
+  readonly dilation?: Size;
   readonly groups?: number;
   readonly bias?: boolean;
+}
+
+export interface PoolOptions {
+  readonly kernel: Size;
+  readonly stride: Size;
+  readonly padding?: Size;
+  readonly ceilMode?: boolean;
 }
 
 /** PyTorch's defaults for BatchNorm2d. */
 const BATCH_NORM = { epsilon: 1e-5, momentum: 0.1 } as const;
 
-const same = (size: number): [number, number] => [size, size];
-const allSides = (size: number) => ({ top: size, left: size, bottom: size, right: size });
+const pair = (size: Size): readonly [number, number] => (typeof size === 'number' ? [size, size] : size);
+
+function around(size: Size) {
+  const [vertical, horizontal] = pair(size);
+  return { top: vertical, left: horizontal, bottom: vertical, right: horizontal };
+}
 
 /**
  * Writes a network down layer by layer. Each method appends one layer that reads `last`, the layer before, unless told
@@ -22,11 +37,13 @@ const allSides = (size: number) => ({ top: size, left: size, bottom: size, right
  */
 export class NetworkBuilder {
   private readonly layers: Layer[] = [];
+  private readonly auxiliaryOutputs: AuxiliaryOutput[] = [];
   last: string;
 
   constructor(
     private readonly architecture: string,
     private readonly preprocessing: Preprocessing,
+    inChannels = 3,
   ) {
     this.last = 'input';
     this.layers.push({
@@ -34,7 +51,7 @@ export class NetworkBuilder {
       name: 'input',
       inputs: [],
       learningRateFactor: 1,
-      shape: [3, preprocessing.height, preprocessing.width],
+      shape: [inChannels, preprocessing.height, preprocessing.width],
       batched: true,
       type: 'float32',
     });
@@ -46,31 +63,32 @@ export class NetworkBuilder {
     return layer.name;
   }
 
-  private base(name: string, inputs: readonly string[] = [this.last]) {
+  private base(name: string, ...inputs: readonly string[]) {
     return { name, inputs, learningRateFactor: 1 };
   }
 
   conv(name: string, options: ConvolutionOptions, input = this.last): string {
-    const { out, kernel, stride = 1, padding = 0, groups = 1, bias = false } = options;
+    const { out, kernel, stride = 1, padding = 0, dilation = 1, groups = 1, bias = false } = options;
     return this.push({
-      ...this.base(name, [input]),
+      ...this.base(name, input),
       kind: 'conv2d',
       outChannels: out,
-      kernel: same(kernel),
-      stride: same(stride),
-      padding: allSides(padding),
-      dilation: [1, 1],
+      kernel: pair(kernel),
+      stride: pair(stride),
+      padding: around(padding),
+      dilation: pair(dilation),
       groups,
       weight: `${name}.weight`,
       bias: bias ? `${name}.bias` : null,
     });
   }
 
-  batchNorm(name: string): string {
+  batchNorm(name: string, options: { epsilon?: number; momentum?: number } = {}, input = this.last): string {
     return this.push({
-      ...this.base(name),
+      ...this.base(name, input),
       kind: 'batchNorm',
       ...BATCH_NORM,
+      ...options,
       weight: `${name}.weight`,
       bias: `${name}.bias`,
       runningMean: `${name}.running_mean`,
@@ -78,43 +96,60 @@ export class NetworkBuilder {
     });
   }
 
-  activation(name: string, activation: Activation = 'relu'): string {
-    return this.push({ ...this.base(name), kind: 'activation', activation });
+  activation(name: string, activation: Activation = 'relu', input = this.last): string {
+    return this.push({ ...this.base(name, input), kind: 'activation', activation });
   }
 
-  maxPool(name: string, options: { kernel: number; stride: number; padding?: number; ceilMode?: boolean }): string {
+  maxPool(name: string, options: PoolOptions, input = this.last): string {
+    return this.push({ ...this.window(name, options, input), kind: 'maxPool', countIncludePad: false });
+  }
+
+  /** Padding counts in the mean, as in PyTorch, unless told otherwise. */
+  averagePool(name: string, options: PoolOptions & { countIncludePad?: boolean }, input = this.last): string {
+    const { countIncludePad = true } = options;
+    return this.push({ ...this.window(name, options, input), kind: 'averagePool', countIncludePad });
+  }
+
+  private window(name: string, options: PoolOptions, input: string) {
     const { kernel, stride, padding = 0, ceilMode = false } = options;
-    return this.push({
-      ...this.base(name),
-      kind: 'maxPool',
-      kernel: same(kernel),
-      stride: same(stride),
-      padding: padding > 0 ? allSides(padding) : NO_PADDING,
-      dilation: [1, 1],
+    return {
+      ...this.base(name, input),
+      kernel: pair(kernel),
+      stride: pair(stride),
+      padding: around(padding),
+      dilation: pair(1),
       ceilMode,
-      countIncludePad: false,
-    });
+    };
   }
 
-  globalAveragePool(name: string): string {
-    return this.push({ ...this.base(name), kind: 'globalAveragePool', flatten: true });
+  globalAveragePool(name: string, input = this.last): string {
+    return this.push({ ...this.base(name, input), kind: 'globalAveragePool', flatten: true });
+  }
+
+  /** Means of windows that share the map out to `size`. */
+  adaptiveAveragePool(name: string, size: Size, input = this.last): string {
+    return this.push({ ...this.base(name, input), kind: 'adaptiveAveragePool', size: pair(size) });
+  }
+
+  flatten(name: string, input = this.last): string {
+    return this.push({ ...this.base(name, input), kind: 'flatten', axis: 1 });
   }
 
   add(name: string, ...inputs: readonly string[]): string {
-    return this.push({ ...this.base(name, inputs), kind: 'add' });
+    return this.push({ ...this.base(name, ...inputs), kind: 'add' });
   }
 
   concat(name: string, ...inputs: readonly string[]): string {
-    return this.push({ ...this.base(name, inputs), kind: 'concat', axis: 1 });
+    return this.push({ ...this.base(name, ...inputs), kind: 'concat', axis: 1 });
   }
 
-  dropout(name: string, rate: number): string {
-    return this.push({ ...this.base(name), kind: 'dropout', rate });
+  dropout(name: string, rate: number, input = this.last): string {
+    return this.push({ ...this.base(name, input), kind: 'dropout', rate });
   }
 
-  dense(name: string, outFeatures: number): string {
+  dense(name: string, outFeatures: number, input = this.last): string {
     return this.push({
-      ...this.base(name),
+      ...this.base(name, input),
       kind: 'dense',
       outFeatures,
       weight: `${name}.weight`,
@@ -122,8 +157,14 @@ export class NetworkBuilder {
     });
   }
 
+  /** Makes a layer's output auxiliary logits, whose loss has the given weight in training. */
+  auxiliary(lossWeight: number, layer = this.last): void {
+    this.auxiliaryOutputs.push({ layer, lossWeight });
+  }
+
+  /** The network whose output is that of the last layer. */
   build(): Network {
-    const { architecture, preprocessing, layers } = this;
-    return { architecture, layers, preprocessing, classes: null, auxiliary: [] };
+    const { architecture, preprocessing, layers, auxiliaryOutputs: auxiliary } = this;
+    return { architecture, layers, preprocessing, classes: null, auxiliary };
   }
 }

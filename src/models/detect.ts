@@ -1,4 +1,4 @@
-import { matchArchitecture } from './architectures/registry.js';
+import { matchArchitecture } from './architectures/match.js';
 import { ModelError, unsupported } from './errors.js';
 import type { ImportOptions } from './formats/importBuilder.js';
 import { importOnnx, looksLikeOnnx } from './formats/onnx.js';

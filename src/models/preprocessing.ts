@@ -71,3 +71,8 @@ export function unitPreprocessing(height: number, width: number): Preprocessing 
     std: [1, 1, 1],
   };
 }
+
+/** As `imagenetPreprocessing`, but with values from -1 to 1: x / 127.5 - 1, as TensorFlow's ImageNet weights are trained with. */
+export function symmetricPreprocessing(height: number, width: number): Preprocessing {
+  return { ...imagenetPreprocessing(height, width), mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
+}

@@ -1,35 +1,98 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { googlenet } from '../../src/models/architectures/googlenet.js';
+import { inceptionV3 } from '../../src/models/architectures/inceptionV3.js';
+import { matchArchitecture } from '../../src/models/architectures/match.js';
 import { mobilenetV2 } from '../../src/models/architectures/mobilenetV2.js';
-import { matchArchitecture } from '../../src/models/architectures/registry.js';
-import { resnet18, resnet34, resnet50 } from '../../src/models/architectures/resnet.js';
+import { ARCHITECTURES, buildArchitecture } from '../../src/models/architectures/registry.js';
+import { resnet18, resnet50 } from '../../src/models/architectures/resnet.js';
 import { squeezenet } from '../../src/models/architectures/squeezenet.js';
+import { ancestors } from '../../src/models/graph.js';
 import { initializeWeights } from '../../src/models/initialize.js';
+import type { Network } from '../../src/models/network.js';
 import { inferShapes, weightSpecs } from '../../src/models/shapes.js';
 import { summarizeNetwork } from '../../src/models/summary.js';
+import { throwsModelError } from './fixtures.js';
+import { FACTS, namesHash } from './torchvision/facts.js';
 
 /**
- * torchvision's documentation (https://pytorch.org/vision/stable/models.html): `num_params` and `_ops` (billions of
- * multiply-adds, two decimals) of each network's weights; `tensors`: length of its state_dict without num_batches_tracked.
+ * torchvision's documentation (https://pytorch.org/vision/stable/models.html): `num_params` and `_ops` (billions of multiply-adds)
+ * of each network's weights. Those of GoogLeNet leave out its auxiliary heads, those of Inception-v3 count their parameters only.
  */
-const PUBLISHED = [
-  { network: mobilenetV2(), parameters: 3_504_872, billions: 0.3, tensors: 314 - 52 },
-  { network: squeezenet({ version: '1.0' }), parameters: 1_248_424, billions: 0.82, tensors: 52 },
-  { network: squeezenet({ version: '1.1' }), parameters: 1_235_496, billions: 0.35, tensors: 52 },
-  { network: resnet18(), parameters: 11_689_512, billions: 1.81, tensors: 122 - 20 },
-  { network: resnet34(), parameters: 21_797_672, billions: 3.66, tensors: 218 - 36 },
-  { network: resnet50(), parameters: 25_557_032, billions: 4.09, tensors: 320 - 53 },
-];
+const PUBLISHED: Readonly<Record<string, readonly [parameters: number, billions: number]>> = {
+  alexnet: [61_100_840, 0.714],
+  densenet121: [7_978_856, 2.834],
+  densenet169: [14_149_480, 3.36],
+  densenet201: [20_013_928, 4.291],
+  googlenet: [6_624_904, 1.498],
+  inception_v3: [27_161_264, 5.713],
+  mobilenet_v2: [3_504_872, 0.301],
+  resnet18: [11_689_512, 1.814],
+  resnet34: [21_797_672, 3.664],
+  resnet50: [25_557_032, 4.089],
+  resnet101: [44_549_160, 7.801],
+  resnet152: [60_192_808, 11.514],
+  resnext50_32x4d: [25_028_904, 4.23],
+  squeezenet1_0: [1_248_424, 0.819],
+  squeezenet1_1: [1_235_496, 0.349],
+  vgg11: [132_863_336, 7.609],
+  vgg11_bn: [132_868_840, 7.609],
+  vgg13: [133_047_848, 11.308],
+  vgg13_bn: [133_053_736, 11.308],
+  vgg16: [138_357_544, 15.47],
+  vgg16_bn: [138_365_992, 15.47],
+  vgg19: [143_667_240, 19.632],
+  vgg19_bn: [143_678_248, 19.632],
+  wide_resnet50_2: [68_883_240, 11.398],
+};
+
+/** Sum over the layers that the output depends on, or over all. */
+function total(network: Network, key: 'parameters' | 'multiplyAdds', isWhole: boolean): number {
+  const needed = ancestors(network.layers, network.layers.at(-1)?.name ?? '');
+  return summarizeNetwork(network)
+    .filter(({ layer }) => isWhole || needed.has(layer.name))
+    .reduce((sum, layer) => sum + layer[key], 0);
+}
 
 describe('built-in architectures have the published sizes', () => {
-  for (const { network, parameters, billions, tensors } of PUBLISHED) {
-    test(network.architecture, () => {
-      const summary = summarizeNetwork(network);
-      const total = (key: 'parameters' | 'multiplyAdds') => summary.reduce((sum, layer) => sum + layer[key], 0);
-      assert.equal(total('parameters'), parameters);
-      assert.equal((total('multiplyAdds') / 1e9).toFixed(2), billions.toFixed(2));
-      assert.deepEqual(summary.at(-1)?.outputShape, [1000]);
+  for (const [name, [parameters, billions]] of Object.entries(PUBLISHED)) {
+    test(name, () => {
+      const network = buildArchitecture(name);
+      assert.equal(network.architecture, name);
+      assert.equal(total(network, 'parameters', name !== 'googlenet'), parameters);
+      const difference = total(network, 'multiplyAdds', false) / 1e9 - billions;
+      assert.ok(Math.abs(difference) < 0.00101, `multiply-adds differ by ${difference} billion`);
+      assert.deepEqual(summarizeNetwork(network).at(-1)?.outputShape, [1000]);
+    });
+  }
+});
+
+describe("built-in architectures have torchvision's names and shapes", () => {
+  for (const [name, { tensors, parameters, sha256 }] of Object.entries(FACTS)) {
+    if (!Object.hasOwn(ARCHITECTURES, name)) continue;
+    test(name, () => {
+      const network = buildArchitecture(name);
       assert.equal(weightSpecs(network).length, tensors);
+      assert.equal(total(network, 'parameters', true), parameters);
+      assert.equal(namesHash(network), sha256);
+    });
+  }
+});
+
+describe('built-in architectures take inputs down to their smallest and refuse smaller ones', () => {
+  for (const [name, { smallestSide, title, build }] of Object.entries(ARCHITECTURES)) {
+    test(name, () => {
+      const small = buildArchitecture(name, { inputSize: [smallestSide, smallestSide + 9] });
+      assert.deepEqual(summarizeNetwork(small).at(-1)?.outputShape, [1000]);
+      assert.deepEqual([small.preprocessing.height, small.preprocessing.width], [smallestSide, smallestSide + 9]);
+      const message = new RegExp(`${title} .*pixels from ${smallestSide} to`);
+      throwsModelError(() => buildArchitecture(name, { inputSize: smallestSide - 1 }), 'INVALID_ARGUMENT', message);
+      // The bound is the network's own, not only one that we set.
+      throwsModelError(
+        () => inferShapes(build({ inputSize: smallestSide - 1 })),
+        'INVALID_NETWORK',
+        /too small|output would be/,
+      );
     });
   }
 });
@@ -92,4 +155,25 @@ test('weights alone are recognised, with any number of classes and with PyTorch 
     weights.set('something.else', { shape: [1], data: Float32Array.of(3) });
     assert.equal(matchArchitecture(weights), null);
   }
+});
+
+test('weights are recognised with auxiliary heads and without, and with other numbers of channels', () => {
+  for (const make of [googlenet, inceptionV3]) {
+    const whole = initializeWeights(make({ classes: 3, inChannels: 1 }), 1);
+    assert.deepEqual(matchArchitecture(whole), make({ classes: 3, inChannels: 1 }));
+    const bare = initializeWeights(make({ classes: 3, auxiliaryHeads: false }), 1);
+    assert.deepEqual(matchArchitecture(bare, 150), make({ classes: 3, auxiliaryHeads: false, inputSize: 150 }));
+  }
+  // Too small for the kernels of the auxiliary head.
+  const network = matchArchitecture(initializeWeights(inceptionV3(), 1), 100);
+  assert.deepEqual(network, inceptionV3({ inputSize: 100 }));
+  assert.deepEqual(network?.auxiliary, []);
+});
+
+test('networks without auxiliary heads say so when asked for them', () => {
+  throwsModelError(
+    () => buildArchitecture('vgg16', { auxiliaryHeads: true }),
+    'INVALID_ARGUMENT',
+    /no auxiliary heads/,
+  );
 });

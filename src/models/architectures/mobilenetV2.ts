@@ -1,13 +1,11 @@
 import { NetworkBuilder } from '../builder.js';
 import type { Network } from '../network.js';
 import { imagenetPreprocessing } from '../preprocessing.js';
+import { type ArchitectureOptions, sides } from './options.js';
 
-export interface MobilenetV2Options {
+export interface MobilenetV2Options extends ArchitectureOptions {
   /** Width multiplier: 1 is the paper's network. */
   readonly width?: number;
-  /** Side of the square input in pixels. */
-  readonly inputSize?: number;
-  readonly classes?: number;
 }
 
 /** Sandler et al. 2018, table 2: expansion t, channels c, repetitions n, stride s of the first repetition. */
@@ -57,8 +55,9 @@ function invertedResidual(
  * MobileNet-v2: Sandler, Howard, Zhu, Zhmoginov and Chen, "MobileNetV2: Inverted Residuals and Linear Bottlenecks", CVPR
  * 2018 (arXiv 1801.04381). Names and sizes are those of torchvision's `mobilenet_v2`.
  */
-export function mobilenetV2({ width = 1, inputSize = 224, classes = 1000 }: MobilenetV2Options = {}): Network {
-  const b = new NetworkBuilder('mobilenet_v2', imagenetPreprocessing(inputSize, inputSize));
+export function mobilenetV2(options: MobilenetV2Options = {}): Network {
+  const { width = 1, classes = 1000, inChannels } = options;
+  const b = new NetworkBuilder('mobilenet_v2', imagenetPreprocessing(...sides(options)), inChannels);
   let channels = makeDivisible(32 * width);
   let index = 0;
   convBnRelu6(b, `features.${index++}`, { out: channels, kernel: 3, stride: 2 });

@@ -1,53 +1,115 @@
-import { findClassifier } from '../classifier.js';
 import { ModelError } from '../errors.js';
-import type { Network, Weights } from '../network.js';
-import { weightSpecs } from '../shapes.js';
+import { LIMITS } from '../limits.js';
+import type { Network } from '../network.js';
+import { alexnet } from './alexnet.js';
+import { densenet121, densenet169, densenet201 } from './densenet.js';
+import { googlenet } from './googlenet.js';
+import { inceptionV3 } from './inceptionV3.js';
 import { mobilenetV2 } from './mobilenetV2.js';
-import { resnet18, resnet34, resnet50 } from './resnet.js';
+import { type ArchitectureOptions, sides } from './options.js';
+import { resnet18, resnet34, resnet50, resnet101, resnet152, resnext50, wideResnet50 } from './resnet.js';
 import { squeezenet } from './squeezenet.js';
+import { type VggDepth, vgg } from './vgg.js';
 
-export interface ArchitectureOptions {
-  /** Side of the square input in pixels; default 224. */
-  readonly inputSize?: number;
-  /** Outputs; default ImageNet's 1000. */
-  readonly classes?: number;
+export type { ArchitectureOptions };
+
+export interface Architecture {
+  /** What people call it. */
+  readonly title: string;
+  readonly paper: string;
+  readonly build: (options?: ArchitectureOptions) => Network;
+  /** Side of the input in pixels by default, and the smallest that leaves something to every layer. */
+  readonly usualSide: number;
+  readonly smallestSide: number;
+  /** Whether there are heads in its middle that take part in training. */
+  readonly hasAuxiliaryHeads: boolean;
 }
 
-/** The built-in architectures by name. */
-export const ARCHITECTURES: Readonly<Record<string, (options: ArchitectureOptions) => Network>> = {
-  mobilenet_v2: mobilenetV2,
-  squeezenet1_0: (options) => squeezenet({ ...options, version: '1.0' }),
-  squeezenet1_1: (options) => squeezenet({ ...options, version: '1.1' }),
-  resnet18,
-  resnet34,
-  resnet50,
+function entry(
+  title: string,
+  paper: string,
+  build: Architecture['build'],
+  { usualSide = 224, smallestSide = 1, hasAuxiliaryHeads = false } = {},
+): Architecture {
+  return { title, paper, build, usualSide, smallestSide, hasAuxiliaryHeads };
+}
+
+const RESNET = 'He et al. 2016, arXiv 1512.03385';
+const DENSENET = 'Huang et al. 2017, arXiv 1608.06993';
+const SQUEEZENET = 'Iandola et al. 2016, arXiv 1602.07360';
+const VGG = 'Simonyan and Zisserman 2015, arXiv 1409.1556';
+
+const vggEntry = (depth: VggDepth, batchNorm: boolean): Architecture =>
+  entry(`VGG-${depth}${batchNorm ? ' with batch norm' : ''}`, VGG, (options) => vgg({ ...options, depth, batchNorm }), {
+    smallestSide: 32,
+  });
+
+/** The built-in architectures by name: torchvision's, where it has them. */
+export const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
+  alexnet: entry('AlexNet', 'Krizhevsky 2014, arXiv 1404.5997', alexnet, { smallestSide: 63 }),
+  densenet121: entry('DenseNet-121', DENSENET, densenet121, { smallestSide: 29 }),
+  densenet169: entry('DenseNet-169', DENSENET, densenet169, { smallestSide: 29 }),
+  densenet201: entry('DenseNet-201', DENSENET, densenet201, { smallestSide: 29 }),
+  googlenet: entry('GoogLeNet', 'Szegedy et al. 2015, arXiv 1409.4842', googlenet, {
+    smallestSide: 15,
+    hasAuxiliaryHeads: true,
+  }),
+  inception_v3: entry('Inception-v3', 'Szegedy et al. 2016, arXiv 1512.00567', inceptionV3, {
+    usualSide: 299,
+    smallestSide: 75,
+    hasAuxiliaryHeads: true,
+  }),
+  mobilenet_v2: entry('MobileNet-v2', 'Sandler et al. 2018, arXiv 1801.04381', mobilenetV2),
+  resnet18: entry('ResNet-18', RESNET, resnet18),
+  resnet34: entry('ResNet-34', RESNET, resnet34),
+  resnet50: entry('ResNet-50', RESNET, resnet50),
+  resnet101: entry('ResNet-101', RESNET, resnet101),
+  resnet152: entry('ResNet-152', RESNET, resnet152),
+  resnext50_32x4d: entry('ResNeXt-50 32x4d', 'Xie et al. 2017, arXiv 1611.05431', resnext50),
+  squeezenet1_0: entry('SqueezeNet 1.0', SQUEEZENET, (options) => squeezenet({ ...options, version: '1.0' }), {
+    smallestSide: 21,
+  }),
+  squeezenet1_1: entry('SqueezeNet 1.1', SQUEEZENET, (options) => squeezenet({ ...options, version: '1.1' }), {
+    smallestSide: 17,
+  }),
+  vgg11: vggEntry(11, false),
+  vgg11_bn: vggEntry(11, true),
+  vgg13: vggEntry(13, false),
+  vgg13_bn: vggEntry(13, true),
+  vgg16: vggEntry(16, false),
+  vgg16_bn: vggEntry(16, true),
+  vgg19: vggEntry(19, false),
+  vgg19_bn: vggEntry(19, true),
+  wide_resnet50_2: entry('Wide ResNet-50-2', 'Zagoruyko and Komodakis 2016, arXiv 1605.07146', wideResnet50),
 };
 
-/** Builds an architecture by its name. Throws INVALID_ARGUMENT for names that are not built in. */
-export function buildArchitecture(name: string, options: ArchitectureOptions = {}): Network {
-  const build = Object.hasOwn(ARCHITECTURES, name) ? ARCHITECTURES[name] : undefined;
-  if (build) return build(options);
-  const known = Object.keys(ARCHITECTURES).join(', ');
-  throw new ModelError('INVALID_ARGUMENT', `There is no architecture ${name}; built in are ${known}.`);
+function checkOptions(name: string, architecture: Architecture, options: ArchitectureOptions) {
+  const { title, usualSide, smallestSide, hasAuxiliaryHeads } = architecture;
+  const fail = (message: string): never => {
+    throw new ModelError('INVALID_ARGUMENT', `${title} (${name}): ${message}`);
+  };
+  if (options.auxiliaryHeads && !hasAuxiliaryHeads) fail('it has no auxiliary heads.');
+  for (const side of sides(options, usualSide)) {
+    if (!Number.isSafeInteger(side) || side < smallestSide || side > LIMITS.side) {
+      fail(`a side of its input is a whole number of pixels from ${smallestSide} to ${LIMITS.side}; got ${side}.`);
+    }
+  }
+  const { classes = 1, inChannels = 1 } = options;
+  if (!Number.isSafeInteger(classes) || classes < 1 || classes > LIMITS.classes) {
+    fail(`it takes 1 to ${LIMITS.classes} classes; got ${classes}.`);
+  }
+  if (!Number.isSafeInteger(inChannels) || inChannels < 1 || inChannels > LIMITS.channels) {
+    fail(`its input has 1 to ${LIMITS.channels} channels; got ${inChannels}.`);
+  }
 }
 
-/** Counters that PyTorch keeps beside a batch norm's statistics; nothing reads them here. */
-const COUNTER = '.num_batches_tracked';
-
-/**
- * The built-in architecture whose weights these are: every name and shape agrees (the number of classes is read off the
- * classifier). Null where none fits. This is how torchvision's files, which hold weights only, are recognised.
- */
-export function matchArchitecture(weights: Weights, inputSize = 224): Network | null {
-  const count = [...weights.keys()].filter((name) => !name.endsWith(COUNTER)).length;
-  for (const build of Object.values(ARCHITECTURES)) {
-    const classifier = findClassifier(build({ inputSize }))?.weight ?? '';
-    const classes = weights.get(classifier)?.shape[0];
-    if (classes === undefined || !Number.isSafeInteger(classes) || classes < 1) continue;
-    const network = build({ inputSize, classes });
-    const specs = weightSpecs(network);
-    const fits = specs.every(({ name, shape }) => weights.get(name)?.shape.join() === shape.join());
-    if (fits && specs.length === count) return network;
+/** Builds an architecture by its name. Throws INVALID_ARGUMENT for names that are not built in and options that do not fit. */
+export function buildArchitecture(name: string, options: ArchitectureOptions = {}): Network {
+  const architecture = Object.hasOwn(ARCHITECTURES, name) ? ARCHITECTURES[name] : undefined;
+  if (!architecture) {
+    const known = Object.keys(ARCHITECTURES).join(', ');
+    throw new ModelError('INVALID_ARGUMENT', `There is no architecture ${name}; built in are ${known}.`);
   }
-  return null;
+  checkOptions(name, architecture, options);
+  return architecture.build(options);
 }

@@ -1,14 +1,12 @@
 import { NetworkBuilder } from '../builder.js';
 import type { Network } from '../network.js';
 import { imagenetPreprocessing } from '../preprocessing.js';
+import { type ArchitectureOptions, sides } from './options.js';
 
 type Version = '1.0' | '1.1';
 
-export interface SqueezenetOptions {
+export interface SqueezenetOptions extends ArchitectureOptions {
   readonly version: Version;
-  /** Side of the square input in pixels. */
-  readonly inputSize?: number;
-  readonly classes?: number;
 }
 
 /** Channels of a fire module: squeeze 1x1, and each of the two expansions. */
@@ -72,10 +70,11 @@ function fire(b: NetworkBuilder, name: string, [squeeze, expand]: Fire): void {
  * parameters and <0.5MB model size", 2016 (arXiv 1602.07360). Names and sizes are those of torchvision's `squeezenet1_0`
  * and `squeezenet1_1`; pooling rounds up, and the classifier is a convolution followed by ReLU and global pooling.
  */
-export function squeezenet({ version, inputSize = 224, classes = 1000 }: SqueezenetOptions): Network {
+export function squeezenet(options: SqueezenetOptions): Network {
+  const { version, classes = 1000, inChannels } = options;
   const { stem, stages } = VERSIONS[version];
   const architecture = `squeezenet${version.replace('.', '_')}`;
-  const b = new NetworkBuilder(architecture, imagenetPreprocessing(inputSize, inputSize));
+  const b = new NetworkBuilder(architecture, imagenetPreprocessing(...sides(options)), inChannels);
   b.conv('features.0', { ...stem, stride: 2, bias: true });
   b.activation('features.1');
   let index = 2;
