@@ -12,12 +12,13 @@ import {
 import { importTfjs, isTfjsModel } from './formats/tfjs.js';
 import { keepWeights, type Model } from './graph.js';
 import type { Layer } from './network.js';
+import { isNetworkJson, networkFromJson } from './networkJson.js';
 import { inferShapes, vectorLength } from './shapes.js';
 import { simplify } from './simplify.js';
 import { endInLogits } from './surgery.js';
 import { validateNetwork } from './validate.js';
 
-export type ModelFormat = 'safetensors' | 'onnx' | 'tfjs';
+export type ModelFormat = 'safetensors' | 'onnx' | 'tfjs' | 'folder';
 export type ModelFiles = Readonly<Record<string, Uint8Array>>;
 
 export interface ImportedModel extends Model {
@@ -34,6 +35,9 @@ const FOREIGN: readonly { readonly magic: readonly number[]; readonly advice: st
   { magic: [0x80, 0x02], advice: 'a Python pickle: save the weights as safetensors, or export ONNX' },
   { magic: [0x1f, 0x8b], advice: 'a gzip file: unpack it' },
 ];
+
+/** Of a folder that Graft exported. */
+const WEIGHTS_FILE = 'model.safetensors';
 
 /** JSON begins with a brace, perhaps behind white space or a byte order mark. Returns undefined for anything else. */
 function parseJson(bytes: Uint8Array): unknown {
@@ -72,30 +76,50 @@ function readAnySafetensors(file: SafetensorsFile, options: ImportOptions): Mode
   return { network, weights: keepWeights(network.layers, file.tensors) };
 }
 
+/** The layers of an exported folder, whose weights lie beside them. */
+function readFolder(json: Uint8Array, companions: (path: string) => Uint8Array | undefined): Model {
+  const network = networkFromJson(new TextDecoder().decode(json));
+  const file = companions(WEIGHTS_FILE);
+  if (!file)
+    throw new ModelError('INVALID_FILE', `The network's layers are here, its weights in ${WEIGHTS_FILE} are not.`);
+  const weights = readSafetensors(file).tensors;
+  validateNetwork(network, weights);
+  return { network, weights };
+}
+
 interface Candidate {
   readonly name: string;
   readonly format: ModelFormat;
+  /** Where several files hold a network, those of the highest rank are meant. */
+  readonly rank: number;
   readonly read: (options: ImportOptions) => Model;
 }
 
 /** The network that a file holds, still unread; null where it holds none. */
 function recognise(name: string, bytes: Uint8Array, files: ModelFiles): Candidate | null {
   if (looksLikeSafetensors(bytes)) {
-    return { name, format: 'safetensors', read: (options) => readAnySafetensors(readSafetensors(bytes), options) };
+    const read = (options: ImportOptions) => readAnySafetensors(readSafetensors(bytes), options);
+    return { name, format: 'safetensors', rank: 0, read };
   }
   const json = parseJson(bytes);
+  if (isNetworkJson(json)) {
+    return { name, format: 'folder', rank: 2, read: () => readFolder(bytes, companion(files, name)) };
+  }
   if (isTfjsModel(json)) {
-    return { name, format: 'tfjs', read: (options) => importTfjs(json, companion(files, name), options) };
+    return { name, format: 'tfjs', rank: 1, read: (options) => importTfjs(json, companion(files, name), options) };
   }
   if (!looksLikeOnnx(bytes)) return null;
-  return { name, format: 'onnx', read: (options) => importOnnx(bytes, options, companion(files, name)) };
+  return { name, format: 'onnx', rank: 0, read: (options) => importOnnx(bytes, options, companion(files, name)) };
 }
 
-/** The one file that holds the network. The shards of a TF.js model may look like anything: its model.json decides. */
+/**
+ * The one file that holds the network. The shards of a TF.js model may look like anything: its model.json decides. A folder that
+ * Graft exported holds the network in other formats too: its network.json decides.
+ */
 function detect(files: ModelFiles): Candidate {
   const found = Object.entries(files).flatMap(([name, bytes]) => recognise(name, bytes, files) ?? []);
-  const models = found.filter(({ format }) => format === 'tfjs');
-  const candidates = models.length > 0 ? models : found;
+  const highest = Math.max(...found.map(({ rank }) => rank));
+  const candidates = found.filter(({ rank }) => rank === highest);
   const [model, ...others] = candidates;
   if (!model) throw unknownFormat(files);
   if (others.length > 0) {
@@ -129,7 +153,8 @@ function finish(model: Model): Model {
 
 /**
  * Imports a network from its files, recognised by what is in them, not by their names: ONNX, TF.js layers-model, or
- * safetensors with a network (as `writeModel` writes it) or with the weights of a built-in architecture.
+ * safetensors with a network (as `writeModel` writes it) or with the weights of a built-in architecture, or a folder that was
+ * exported.
  *
  * The result ends in logits, has had `simplify`, and is valid. Preprocessing is ImageNet's unless `options` or the file
  * say otherwise. Throws ModelError: UNKNOWN_FORMAT, INVALID_FILE, UNSUPPORTED ...

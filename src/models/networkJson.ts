@@ -50,6 +50,12 @@ const auxiliary = added(
 export const parsePreprocessing = (value: unknown, path: string): Preprocessing =>
   readPreprocessing(new JsonReader(value, path));
 
+/** Whether a JSON value is meant to be a network; it may still not be a valid one. */
+export function isNetworkJson(value: unknown): boolean {
+  const { version, architecture, layers } = (value ?? {}) as Record<string, unknown>;
+  return typeof version === 'number' && typeof architecture === 'string' && Array.isArray(layers);
+}
+
 /** A network from the text that `networkToJson` wrote, every field checked. Throws INVALID_NETWORK. */
 export function networkFromJson(source: string): Network {
   let value: unknown;

@@ -1,3 +1,4 @@
+import type { Conversion } from '../../conversion.js';
 import { ModelError } from '../../errors.js';
 import { ancestors, type Model } from '../../graph.js';
 import type { InputLayer, Layer, Network, Preprocessing } from '../../network.js';
@@ -98,13 +99,23 @@ function addOutput(graph: GraphWriter, last: Layer, softmax: boolean): string {
   return last.inputs.length > 0 ? value : graph.node('output', operation('Identity', [value]));
 }
 
+export interface OnnxExport {
+  readonly file: Uint8Array;
+  /** Names of the graph's one input and one output. */
+  readonly input: string;
+  readonly output: string;
+  /** Names of the layers' values in the graph. */
+  readonly values: ReadonlyMap<string, string>;
+  readonly conversion: Conversion;
+}
+
 /**
  * Writes a model as an ONNX file for inference: operator set 17, any batch size, layers and weights under their own names.
  * Labels and preprocessing are in the metadata. Resizing and cropping pictures is not in the graph.
  *
- * Throws UNSUPPORTED for files above 2 GiB, which ONNX cannot hold.
+ * Throws UNSUPPORTED for files above 2 GiB, which ONNX cannot hold, and for layers that its operators do not say.
  */
-export function exportOnnx(model: Model, options: OnnxExportOptions = {}): Uint8Array {
+export function writeOnnx(model: Model, options: OnnxExportOptions = {}): OnnxExport {
   const { network } = model;
   const graph = new GraphWriter(model);
   const first = inputOf(network);
@@ -115,11 +126,12 @@ export function exportOnnx(model: Model, options: OnnxExportOptions = {}): Uint8
   if (!options.pictures) graph.define(first.name, input.name);
   // Auxiliary classifiers are part of the training alone.
   const needed = ancestors(network.layers, last.name);
-  for (const layer of network.layers) if (layer.kind !== 'input' && needed.has(layer.name)) writeLayer(layer, graph);
-  const name = addOutput(graph, last, options.softmax ?? false);
-  const output = { name, dims: [BATCH, ...graph.shape(last.name).slice(1)] };
+  const [kept, left] = [true, false].map((isKept) => network.layers.filter(({ name }) => needed.has(name) === isKept));
+  for (const layer of kept as Layer[]) if (layer.kind !== 'input') writeLayer(layer, graph);
+  const output = addOutput(graph, last, options.softmax ?? false);
+  const outputs = [{ name: output, dims: [BATCH, ...graph.shape(last.name).slice(1)] }];
   const file = new Message().int(1, IR_VERSION).text(2, 'graft');
-  file.message(7, graph.write(new Message(), network.architecture, [input], [output]));
+  file.message(7, graph.write(new Message(), network.architecture, [input], outputs));
   file.message(8, new Message().text(1, '').int(2, EXPORTED_OPSET));
   for (const [key, value] of metadata(network, options)) file.message(14, new Message().text(1, key).text(2, value));
   if (file.byteLength > MAX_BYTES) {
@@ -128,5 +140,15 @@ export function exportOnnx(model: Model, options: OnnxExportOptions = {}): Uint8
       `The network takes ${file.byteLength} bytes as ONNX; a file has at most ${MAX_BYTES}. Export it as safetensors.`,
     );
   }
-  return file.finish();
+  const conversion: Conversion = {
+    format: 'ONNX',
+    version: `operator set ${EXPORTED_OPSET}`,
+    mapped: graph.mapped,
+    folded: [],
+    ignored: (left as Layer[]).map(({ name }) => `${name}: used in training alone`),
+  };
+  return { file: file.finish(), input: input.name, output, values: graph.layerValues, conversion };
 }
+
+/** The file alone; see `writeOnnx`. */
+export const exportOnnx = (model: Model, options: OnnxExportOptions = {}): Uint8Array => writeOnnx(model, options).file;

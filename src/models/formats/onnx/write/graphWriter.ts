@@ -1,3 +1,4 @@
+import { type Mapping, MappingCounter } from '../../../conversion.js';
 import { ModelError } from '../../../errors.js';
 import { type Model, uniqueName } from '../../../graph.js';
 import type { Layer, WeightTensor } from '../../../network.js';
@@ -43,6 +44,9 @@ export class GraphWriter {
   private readonly values = new Map<string, string>();
   private readonly shapes: ReadonlyMap<string, readonly number[]>;
   private layer = '';
+  /** Operators of the layer at hand. */
+  private operators: string[] = [];
+  private readonly mappings = new MappingCounter();
 
   constructor(private readonly model: Model) {
     this.shapes = graphShapes(model.network).shapes;
@@ -68,13 +72,16 @@ export class GraphWriter {
   /** Adds a layer whose value `write` computes: the last operation, or a value that is there already. */
   add(layer: Layer, write: () => Operation | string): void {
     this.layer = layer.name;
+    this.operators = [];
     const result = write();
     this.define(layer.name, typeof result === 'string' ? result : this.node(layer.name, result));
+    this.mappings.add(layer.kind, this.operators.length > 0 ? this.operators.join(' + ') : 'initializer');
   }
 
   /** Adds a node; returns the name of its value. */
   node(wanted: string, { operator, inputs, attributes }: Operation): string {
     const output = this.name(wanted);
+    this.operators.push(operator);
     this.nodes.push(nodeMessage({ name: output, operator, inputs, output, attributes }));
     return output;
   }
@@ -139,6 +146,15 @@ export class GraphWriter {
 
   private missing(message: string): never {
     throw new ModelError('INVALID_NETWORK', message);
+  }
+
+  /** Names of the layers' values. */
+  get layerValues(): ReadonlyMap<string, string> {
+    return this.values;
+  }
+
+  get mapped(): Mapping[] {
+    return this.mappings.list();
   }
 
   /** Writes GraphProto. */
