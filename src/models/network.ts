@@ -16,8 +16,8 @@ import type {
   TransposeLayer,
 } from './layers/arrangement.js';
 import type { Conv2dLayer } from './layers/convolution.js';
-import type { DenseLayer } from './layers/dense.js';
-import type { AddLayer, BinaryLayer, DropoutLayer, UnaryLayer } from './layers/elementwise.js';
+import type { Dense2dLayer, DenseLayer } from './layers/dense.js';
+import type { AddLayer, BinaryLayer, DropoutLayer, StochasticDepthLayer, UnaryLayer } from './layers/elementwise.js';
 import type { InputLayer, ParameterLayer } from './layers/input.js';
 import type {
   BatchNormLayer,
@@ -67,6 +67,7 @@ export type Layer =
   | ParameterLayer
   | Conv2dLayer
   | DenseLayer
+  | Dense2dLayer
   | BatchNormLayer
   | LayerNormLayer
   | ChannelNormLayer
@@ -82,6 +83,7 @@ export type Layer =
   | BinaryLayer
   | UnaryLayer
   | DropoutLayer
+  | StochasticDepthLayer
   | ConcatLayer
   | FlattenLayer
   | ReshapeLayer

@@ -142,6 +142,8 @@ export const LayerKindEnum = {
   REDUCE: 'reduce',
   LOG_SOFTMAX: 'logSoftmax',
   MATMUL: 'matmul',
+  DENSE2D: 'dense2d',
+  STOCHASTIC_DEPTH: 'stochasticDepth',
 } as const satisfies Readonly<Record<string, LayerKind>>;
 registerEnumType(LayerKindEnum, {
   name: 'LayerKind',
@@ -183,6 +185,8 @@ registerEnumType(LayerKindEnum, {
     REDUCE: { description: 'Sum, mean, largest, smallest or L2 norm over some axes.' },
     LOG_SOFTMAX: { description: 'Logarithm of the softmax.' },
     MATMUL: { description: 'Product of matrices.' },
+    DENSE2D: { description: 'Weighted sums over the channels at each pixel, whose weight is a matrix.' },
+    STOCHASTIC_DEPTH: { description: 'Leaves out a residual branch for random pictures while training.' },
   },
 });
 

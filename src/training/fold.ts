@@ -1,7 +1,7 @@
 import type { BatchNormLayer, Conv2dLayer, Weights, WeightTensor } from '../models/network.js';
 import { TrainingError } from './errors.js';
 
-/** A convolution with the frozen batch norm behind it folded in. */
+/** A convolution with the frozen batch norm, or the scale of its channels, behind it folded in. */
 export interface FoldedConvolution {
   readonly weight: WeightTensor;
   readonly bias: WeightTensor;
@@ -11,6 +11,23 @@ export function weightOf(weights: Weights, name: string): WeightTensor {
   const weight = weights.get(name);
   if (!weight) throw new TrainingError('INVALID_NETWORK', `The network's weights have no tensor ${name}.`);
   return weight;
+}
+
+/** A convolution's kernel and bias with each output channel multiplied by `scale`. */
+export function foldScale(convolution: FoldedConvolution, scale: WeightTensor): FoldedConvolution {
+  const { weight, bias } = convolution;
+  const perChannel = weight.data.length / bias.data.length;
+  const factor = (channel: number) => scale.data[channel] as number;
+  return {
+    weight: { shape: weight.shape, data: weight.data.map((value, i) => value * factor(Math.floor(i / perChannel))) },
+    bias: { shape: bias.shape, data: bias.data.map((value, channel) => value * factor(channel)) },
+  };
+}
+
+/** A convolution's own kernel and bias, zeros where it has none. */
+export function unfolded({ weight, bias, outChannels }: Conv2dLayer, weights: Weights): FoldedConvolution {
+  const none = () => ({ shape: [outChannels], data: new Float32Array(outChannels) });
+  return { weight: weightOf(weights, weight), bias: bias === null ? none() : weightOf(weights, bias) };
 }
 
 /**

@@ -1,9 +1,10 @@
 import type { Activation } from '../kernels/ops/activation/kinds.js';
 import { conv2d } from '../kernels/ops/conv2d/conv2d.js';
-import { dropout } from '../kernels/ops/dropout/dropout.js';
+import { dropout, dropPictures } from '../kernels/ops/dropout/dropout.js';
 import type { PlanBuilder } from '../kernels/planBuilder.js';
 import type { Tensor } from '../kernels/tensor.js';
 import { kernelActivation } from '../models/layers/activation.js';
+import { asConvolution } from '../models/layers/dense.js';
 import type { BuildContext, Inputs } from '../models/layers/definition.js';
 import { inRows } from '../models/layers/layout.js';
 import { definitionOf } from '../models/layers/registry.js';
@@ -11,7 +12,7 @@ import type { Conv2dLayer, Layer, Network, Weights } from '../models/network.js'
 import { inferShapes } from '../models/shapes.js';
 import type { DeviceWeights } from './deviceWeights.js';
 import { TrainingError } from './errors.js';
-import { foldBatchNorm } from './fold.js';
+import { type FoldedConvolution, foldBatchNorm, foldScale, unfolded, weightOf } from './fold.js';
 import { cutAtBottlenecks, joinSegments } from './segments.js';
 
 export interface ForwardOptions {
@@ -45,12 +46,26 @@ export function buildForward(
   return new ForwardBuilder(b, network, weights, device, options).build();
 }
 
+/** For each layer that does nothing where nothing trains, unless its value is asked for: the one whose value it passes on. */
+function unchangedValues(layers: readonly Layer[], { keep, values }: ForwardOptions): Map<string, string> {
+  const renamed = new Map<string, string>();
+  for (const { name, kind, inputs } of layers) {
+    const isUnchanged = kind === 'dropout' || kind === 'stochasticDepth';
+    if (isUnchanged && !keep.has(name) && !values.has(name)) {
+      renamed.set(name, renamed.get(inputs[0] as string) ?? (inputs[0] as string));
+    }
+  }
+  return renamed;
+}
+
 class ForwardBuilder {
   private values: Map<string, Tensor>;
   /** Layers whose work a fused kernel of an earlier layer does: no value of their own. */
   private readonly swallowed = new Set<string>();
   private readonly consumers = new Map<string, Layer[]>();
   private readonly position: Map<string, number>;
+  /** Layers that pass on what they read, and the values that stand for theirs. */
+  private readonly renamed: ReadonlyMap<string, string>;
 
   constructor(
     private readonly b: PlanBuilder,
@@ -61,7 +76,8 @@ class ForwardBuilder {
   ) {
     this.values = new Map(options.values);
     this.position = new Map(network.layers.map((layer, index) => [layer.name, index]));
-    for (const layer of network.layers) {
+    this.renamed = options.mode === 'eval' ? unchangedValues(network.layers, options) : new Map();
+    for (const layer of network.layers.map((each) => this.reading(each))) {
       for (const input of layer.inputs) {
         const list = this.consumers.get(input);
         if (list) list.push(layer);
@@ -71,10 +87,19 @@ class ForwardBuilder {
   }
 
   build(): Map<string, Tensor> {
-    const { layers, recompute, mode } = this.options;
+    const { recompute, mode } = this.options;
+    const layers = this.options.layers
+      .filter(({ name }) => !this.renamed.has(name))
+      .map((layer) => this.reading(layer));
     if (!recompute || mode === 'eval') this.addLayers(layers);
     else for (const segment of this.segments()) this.addRecomputed(segment);
     return this.values;
+  }
+
+  /** A layer that reads what layers without effect pass on. */
+  private reading<L extends Layer>(layer: L): L {
+    if (!layer.inputs.some((input) => this.renamed.has(input))) return layer;
+    return { ...layer, inputs: layer.inputs.map((input) => this.renamed.get(input) ?? input) };
   }
 
   private addLayers(layers: readonly Layer[]): void {
@@ -149,10 +174,8 @@ class ForwardBuilder {
   }
 
   private layer(layer: Layer, planned: ReadonlySet<string>): void {
-    if (layer.kind === 'conv2d') {
-      this.convolution(layer, planned);
-      return;
-    }
+    if (layer.kind === 'conv2d') return this.convolution(layer, planned);
+    if (layer.kind === 'dense2d') return this.convolution(asConvolution(layer), planned);
     const definition = definitionOf(layer.kind);
     if (!definition.build) throw new TrainingError('INVALID_NETWORK', `The input ${layer.name} was given no value.`);
     const inputs = layer.inputs.map((name) => this.value(name, layer)) as unknown as Inputs<Tensor>;
@@ -168,17 +191,29 @@ class ForwardBuilder {
       parameter: (name) => this.parameter(layer, name),
       kernel: (name) => this.kernel(layer, name),
       statistic: (name) => b.persistent(this.device.get(name)),
-      dropout: (x, rate) => this.dropout(layer.name, x, rate),
+      dropout: (x, rate) => this.drop(dropout, layer.name, x, rate),
+      dropPictures: (x, rate) => this.drop(dropPictures, layer.name, x, rate),
     };
   }
 
-  private dropout(name: string, x: Tensor, rate: number): Tensor {
+  private drop(op: typeof dropout, name: string, x: Tensor, rate: number): Tensor {
     if (this.options.mode === 'eval' || rate === 0) return x;
     if (!this.options.step) throw new TrainingError('INVALID_NETWORK', `Dropout ${name} needs the plan's step input.`);
-    return dropout(this.b, x, rate, this.options.step, this.position.get(name) as number);
+    return op(this.b, x, rate, this.options.step, this.position.get(name) as number);
   }
 
-  /** A convolution with what can be fused behind it: frozen batch norm, residual addition, activation. */
+  /** A convolution with the layer behind it, where the two are one convolution as long as the plan lives. */
+  private folded(layer: Conv2dLayer, next: Layer): FoldedConvolution | null {
+    if (!this.isFixed(layer)) return null;
+    if (next.kind === 'batchNorm') return this.isFixed(next) ? foldBatchNorm(layer, next, this.weights) : null;
+    if (next.kind !== 'binary' || next.operator !== 'mul') return null;
+    const scale = this.network.layers.find(({ name }) => name !== layer.name && next.inputs.includes(name));
+    const isPerChannel = scale?.kind === 'parameter' && scale.shape.join() === `${layer.outChannels},1,1`;
+    if (!isPerChannel || !this.isFixed(scale)) return null;
+    return foldScale(unfolded(layer, this.weights), weightOf(this.weights, scale.weight));
+  }
+
+  /** A convolution with what can be fused behind it: frozen batch norm or scale, residual addition, activation. */
   private convolution(layer: Conv2dLayer, planned: ReadonlySet<string>): void {
     const { b } = this;
     const x = inRows(b, this.value(layer.inputs[0], layer));
@@ -186,8 +221,8 @@ class ForwardBuilder {
     let weight: Tensor;
     let bias: Tensor | null;
     const next = this.soleConsumer(layer, planned);
-    if (next?.kind === 'batchNorm' && this.isFixed(layer) && this.isFixed(next)) {
-      const folded = foldBatchNorm(layer, next, this.weights);
+    const folded = next && this.folded(layer, next);
+    if (folded) {
       const { activationType } = b;
       weight = b.persistent(this.device.derived(`${layer.weight} * ${next.name}`, () => folded.weight, activationType));
       bias = b.persistent(this.device.derived(`${layer.weight} + ${next.name}`, () => folded.bias));

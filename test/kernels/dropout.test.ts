@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { Engine } from '../../src/kernels/engine.js';
 import { EngineError } from '../../src/kernels/errors.js';
-import { dropout, dropout2d } from '../../src/kernels/ops/dropout/dropout.js';
+import { dropout, dropout2d, dropPictures } from '../../src/kernels/ops/dropout/dropout.js';
 import { PlanBuilder } from '../../src/kernels/planBuilder.js';
 import type { LayoutKind } from '../../src/kernels/tensor.js';
 import { openEngine, releaseGpu } from '../../src/runtime/gpu.js';
@@ -88,30 +88,37 @@ describe(`dropout, seed ${seed} (GRAFT_TEST_SEED repeats it)`, () => {
   });
 
   test('pictures in the middle of a batch lose what they lose in the whole batch', async () => {
-    for (const op of [dropout, dropout2d]) {
-      const whole = await run(0.5, [seed, 3, 0, 0], 0, { op });
-      const part = await run(0.5, [seed, 3, 1, 0], 0, { op, shape: [2, 7, 11, 13] });
-      assert.deepEqual(part.y, whole.y.slice(COUNT / 3));
+    for (const op of [dropout, dropout2d, dropPictures]) {
+      const whole = await run(0.5, [seed, 3, 0, 0], 0, { op, shape: [30, 7, 3, 3] });
+      const part = await run(0.5, [seed, 3, 10, 0], 0, { op, shape: [20, 7, 3, 3] });
+      assert.deepEqual(part.y, whole.y.slice(10 * 7 * 9));
     }
   });
 
-  test('channels are dropped whole, in the backward pass too, in the share that the rate says', async () => {
-    const pixels = 6;
-    const channels = 50 * 40;
-    const { y, dx } = await run(0.3, [seed, 3, 0, 0], 0, { op: dropout2d, shape: [50, 40, 2, 3] });
-    let dropped = 0;
-    for (let channel = 0; channel < channels; channel++) {
-      const all = y.slice(channel * pixels, (channel + 1) * pixels);
-      assert.ok(
-        all.every((value) => value === all[0]),
-        `channel ${channel}: ${all.join(', ')}`,
-      );
-      if (all[0] === 0) dropped++;
-      else assert.ok(Math.abs((all[0] as number) - 1 / 0.7) < 1e-6);
-    }
-    y.forEach((value, i) => assert.ok(Math.abs((dx[i] as number) - 2 * value) < 1e-5));
-    assert.ok(Math.abs(dropped - 0.3 * channels) < 5 * Math.sqrt(channels * 0.3 * 0.7), `${dropped} of ${channels}`);
-  });
+  for (const { op, what, shape, layout } of [
+    { op: dropout2d, what: 'channels', shape: [50, 40, 2, 3], layout: 'rows' },
+    { op: dropPictures, what: 'pictures', shape: [1500, 2, 2, 3], layout: 'rows' },
+    { op: dropPictures, what: 'pictures of vectors', shape: [1500, 5], layout: 'rows' },
+    { op: dropPictures, what: 'dense pictures', shape: [1500, 3, 4], layout: 'dense' },
+  ] as const) {
+    test(`${what} are dropped whole, in the backward pass too, in the share that the rate says`, async () => {
+      const units = op === dropout2d ? shape[0] * shape[1] : shape[0];
+      const { y, dx } = await run(0.3, [seed, 3, 0, 0], 0, { op, shape, layout });
+      const size = y.length / units;
+      let dropped = 0;
+      for (let unit = 0; unit < units; unit++) {
+        const all = y.slice(unit * size, (unit + 1) * size);
+        assert.ok(
+          all.every((value) => value === all[0]),
+          `${unit}: ${all.join(', ')}`,
+        );
+        if (all[0] === 0) dropped++;
+        else assert.ok(Math.abs((all[0] as number) - 1 / 0.7) < 1e-6);
+      }
+      y.forEach((value, i) => assert.ok(Math.abs((dx[i] as number) - 2 * value) < 1e-5));
+      assert.ok(Math.abs(dropped - 0.3 * units) < 5 * Math.sqrt(units * 0.3 * 0.7), `${dropped} of ${units}`);
+    });
+  }
 
   test('rates that are none are refused', async () => {
     for (const rate of [1, -0.1, Number.NaN]) await assert.rejects(run(rate, [0, 0, 0, 0]), EngineError);

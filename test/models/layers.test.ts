@@ -63,6 +63,7 @@ const EXAMPLES: Readonly<Record<Layer['kind'], readonly (readonly Draft[])[]>> =
       { kind: 'dense', name: 'y', inputs: ['p'], outFeatures: 3, weight: 'w', bias: null },
     ],
   ],
+  dense2d: [[{ kind: 'dense2d', name: 'y', ...x, outFeatures: 7, weight: 'w', bias: 'b' }]],
   batchNorm: [[{ kind: 'batchNorm', name: 'y', ...x, ...norm, momentum: 0.1, runningMean: 'm', runningVariance: 'v' }]],
   layerNorm: [
     [{ kind: 'layerNorm', name: 'y', ...x, axes: 3, ...norm }],
@@ -117,6 +118,7 @@ const EXAMPLES: Readonly<Record<Layer['kind'], readonly (readonly Draft[])[]>> =
     (operator) => [{ kind: 'unary', name: 'y', ...x, operator }] as const,
   ),
   dropout: [[{ kind: 'dropout', name: 'y', ...x, rate: 0.5 }]],
+  stochasticDepth: [[{ kind: 'stochasticDepth', name: 'y', ...x, rate: 0.5 }]],
   concat: [
     [{ kind: 'concat', name: 'y', inputs: ['x', 'x'], axis: 1 }],
     [{ kind: 'concat', name: 'y', inputs: ['x', 'x'], axis: 3 }],

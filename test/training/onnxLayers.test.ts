@@ -57,6 +57,15 @@ const scale = parameter('scale', [CHANNELS, 1, 1]);
 const positive: Draft = { kind: 'unary', name: 'positive', operator: 'exp' };
 
 const CASES: Readonly<Record<string, readonly Draft[]>> = {
+  dense2d: [{ kind: 'dense2d', outFeatures: 5, weight: 'matrix', bias: 'bias' }],
+  'dense2d with a scale and a residual': [
+    { kind: 'dense2d', outFeatures: CHANNELS, weight: 'matrix', bias: null, name: 'y' },
+    scale,
+    { kind: 'binary', operator: 'mul', inputs: ['scale', 'y'], name: 'scaled' },
+    { kind: 'stochasticDepth', rate: 0.5, inputs: ['scaled'], name: 'kept' },
+    { kind: 'add', inputs: ['kept', 'x'] },
+    { kind: 'activation', activation: 'relu' },
+  ],
   'layerNorm over the last axis': [{ kind: 'layerNorm', axes: 1, ...affine }],
   'layerNorm over all axes, without parameters': [{ kind: 'layerNorm', axes: 3, ...plain }],
   channelNorm: [{ kind: 'channelNorm', ...affine }],

@@ -18,6 +18,8 @@ export interface BuildContext {
   statistic(name: string): Tensor;
   /** Dropout of this layer's own random stream; nothing where the plan is not for training. */
   dropout(x: Tensor, rate: number): Tensor;
+  /** The same, but of whole pictures. */
+  dropPictures(x: Tensor, rate: number): Tensor;
 }
 
 /** One input for certain; a kind that takes none never looks. */

@@ -1,7 +1,8 @@
 import { dense as denseOp } from '../../kernels/ops/dense/dense.js';
 import { flatten } from '../../kernels/ops/flatten/flatten.js';
 import type { LayerBase, LayerShape } from '../network.js';
-import { define, fail, ONE_INPUT, product, show } from './definition.js';
+import type { Conv2dLayer } from './convolution.js';
+import { asMap, define, fail, ONE_INPUT, product, show } from './definition.js';
 import { channels, orNull, weightName } from './fields.js';
 import { inRows } from './layout.js';
 
@@ -40,4 +41,40 @@ export const dense = define<DenseLayer>({
     const bias = layer.bias === null ? null : context.parameter(layer.bias);
     return denseOp(context.b, vector, context.kernel(layer.weight), { bias, activation });
   },
+});
+
+/** A dense layer at each pixel of a map, [N, C, H, W] -> [N, outFeatures, H, W]: a 1x1 convolution whose weight is a matrix. */
+export interface Dense2dLayer extends LayerBase {
+  readonly kind: 'dense2d';
+  readonly outFeatures: number;
+  /** Names in the weights: `[outFeatures, C]` and `[outFeatures]`. */
+  readonly weight: string;
+  readonly bias: string | null;
+}
+
+export const dense2d = define<Dense2dLayer>({
+  kind: 'dense2d',
+  inputs: ONE_INPUT,
+  fields: { outFeatures: channels, weight: weightName('weight'), bias: orNull(weightName('bias')) },
+  shape(layer, [input]) {
+    const [n, , height, width] = asMap(layer, input);
+    return [n, layer.outFeatures, height, width];
+  },
+  weightShapes(layer, [input]) {
+    const [, inFeatures] = asMap(layer, input);
+    return { weight: [layer.outFeatures, inFeatures], bias: [layer.outFeatures] };
+  },
+  multiplyAdds: (layer, [input], output) => asMap(layer, input)[1] * product(output),
+});
+
+/** The same as a convolution; its weight still is a matrix. */
+export const asConvolution = ({ outFeatures, ...layer }: Dense2dLayer): Conv2dLayer => ({
+  ...layer,
+  kind: 'conv2d',
+  outChannels: outFeatures,
+  kernel: [1, 1],
+  stride: [1, 1],
+  padding: { top: 0, left: 0, bottom: 0, right: 0 },
+  dilation: [1, 1],
+  groups: 1,
 });

@@ -78,6 +78,8 @@ export const unary = define<UnaryLayer>({
   build: ({ b }, { operator }, [x]) => unaryOp(b, operator, x),
 });
 
+const share = number((value) => value >= 0 && value < 1, 'at least 0 and below 1');
+
 /** Sets random values to zero while training (Srivastava et al. 2014). */
 export interface DropoutLayer extends LayerBase {
   readonly kind: 'dropout';
@@ -87,7 +89,24 @@ export interface DropoutLayer extends LayerBase {
 export const dropout = define<DropoutLayer>({
   kind: 'dropout',
   inputs: ONE_INPUT,
-  fields: { rate: number((value) => value >= 0 && value < 1, 'at least 0 and below 1') },
+  fields: { rate: share },
   shape: (_, [input]) => [...input],
   build: (context, { rate }, [x]) => context.dropout(x, rate),
+});
+
+/**
+ * Leaves out a residual branch while it trains (Huang et al. 2016, "Deep Networks with Stochastic Depth"): the branch's value of
+ * each picture is zero with probability `rate`, else divided by 1 - rate. Nothing where it is frozen, or nothing in front trains.
+ */
+export interface StochasticDepthLayer extends LayerBase {
+  readonly kind: 'stochasticDepth';
+  readonly rate: number;
+}
+
+export const stochasticDepth = define<StochasticDepthLayer>({
+  kind: 'stochasticDepth',
+  inputs: ONE_INPUT,
+  fields: { rate: share },
+  shape: (_, [input]) => [...(input ?? [])],
+  build: (context, { rate }, [x]) => (context.trains ? context.dropPictures(x, rate) : x),
 });

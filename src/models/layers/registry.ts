@@ -3,8 +3,8 @@ import { activation, prelu } from './activation.js';
 import { channelShuffle, concat, expand, flatten, reshape, slice, transpose } from './arrangement.js';
 import { conv2d } from './convolution.js';
 import type { LayerDefinition } from './definition.js';
-import { dense } from './dense.js';
-import { add, binary, dropout, unary } from './elementwise.js';
+import { dense, dense2d } from './dense.js';
+import { add, binary, dropout, stochasticDepth, unary } from './elementwise.js';
 import type { Field, WeightRole } from './fields.js';
 import { input, parameter } from './input.js';
 import { batchNorm, channelNorm, groupNorm, l2Normalize, layerNorm, localResponseNorm } from './norms.js';
@@ -18,6 +18,7 @@ const DEFINITIONS: { readonly [K in LayerKind]: LayerDefinition<Extract<Layer, {
   parameter,
   conv2d,
   dense,
+  dense2d,
   batchNorm,
   layerNorm,
   channelNorm,
@@ -34,6 +35,7 @@ const DEFINITIONS: { readonly [K in LayerKind]: LayerDefinition<Extract<Layer, {
   binary,
   unary,
   dropout,
+  stochasticDepth,
   concat,
   flatten,
   reshape,

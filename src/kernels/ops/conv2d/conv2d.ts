@@ -30,7 +30,7 @@ export interface Conv2dEpilogue {
 
 /**
  * Two-dimensional convolution (cross-correlation, as everywhere in deep learning) of x [N, C, H, W] with a dense weight
- * [O, C / groups, kh, kw], then bias, residual and activation: [N, O, H', W'].
+ * [O, C / groups, kh, kw], then bias, residual and activation: [N, O, H', W']. A weight [O, C / groups] is that of a 1x1 kernel.
  *
  * Computed as one matrix product over the whole batch with the patches unrolled on the fly, never in memory (implicit GEMM;
  * Chetlur et al. 2014, "cuDNN"); with one input channel per group by kernels of its own.
@@ -49,9 +49,9 @@ export function conv2d(
   checkEpilogue(y, epilogue);
   const inputs = [x, weight, bias, residual].filter((tensor) => tensor !== null && tensor !== undefined);
   const { fused, separate } = splitActivation(epilogue.activation, inputs);
-  const [, groupChannels, ...kernel] = weight.shape as [number, number, number, number];
+  const [, groupChannels, kh = 1, kw = 1] = weight.shape;
   const { groups } = attributes;
-  const geometry = forwardGeometry(x, y, kernel, attributes);
+  const geometry = forwardGeometry(x, y, [kh, kw], attributes);
   const isDepthwise = groupChannels === 1;
   if (isDepthwise) {
     depthwise(b, { x, weight, y, geometry, epilogue: { bias, residual, activation: fused } });
@@ -80,9 +80,14 @@ const show = (tensor: Tensor): string => `${tensor.label} [${tensor.shape.join('
 
 function outputShape(x: Tensor, weight: Tensor, attributes: Conv2dAttributes): number[] {
   const [n, c, h, w] = x.shape as [number, number, number, number];
-  const [o, groupChannels, kh, kw] = weight.shape as [number, number, number, number];
+  const [o, groupChannels, kh = 1, kw = 1] = weight.shape as [number, number, number?, number?];
   const { groups, stride, padding, dilation } = attributes;
-  if (x.shape.length !== 4 || weight.shape.length !== 4 || groupChannels * groups !== c || o % groups !== 0) {
+  if (
+    x.shape.length !== 4 ||
+    ![2, 4].includes(weight.shape.length) ||
+    groupChannels * groups !== c ||
+    o % groups !== 0
+  ) {
     throw new EngineError(
       'INVALID_SHAPE',
       `A convolution in ${groups} group(s) takes x [N, C, H, W] and a weight [O, C / groups, kh, kw] with O a multiple of the groups; got ${show(x)} and ${show(weight)}.`,
@@ -152,7 +157,7 @@ function inputGradient(b: PlanBuilder, { x, weight, dy, geometry, groups }: Conv
 
 /** dw: dy times the transposed patches of x, a sum over all pixels of the batch. */
 function weightGradient(b: PlanBuilder, { x, weight, dy, geometry, groups }: ConvolutionGradient): Tensor {
-  const [outChannels, groupChannels, kh, kw] = weight.shape as [number, number, number, number];
+  const [outChannels, groupChannels, kh = 1, kw = 1] = weight.shape as [number, number, number?, number?];
   const { stride } = rowLayout(x.shape);
   const groupOffset = groupChannels * stride;
   const right: RightOperand = isPointwise(geometry)

@@ -42,7 +42,7 @@ export function convolve(b: PlanBuilder, convolution: Convolution): void {
 function compute(b: PlanBuilder, convolution: Convolution, method: Method): void {
   if (method.name === 'winograd') return winograd(b, minimalFiltering(convolution));
   const { label, x, weight, y, groups, geometry, isGradient, epilogue } = convolution;
-  const [outChannels, groupChannels, kh, kw] = weight.shape as [number, number, number, number];
+  const [outChannels, groupChannels, kh = 1, kw = 1] = weight.shape as [number, number, number?, number?];
   const rowsPerGroup = outChannels / groups;
   const taps = kh * kw;
   const [rows, channels] = isGradient ? [groupChannels, rowsPerGroup] : [rowsPerGroup, groupChannels];

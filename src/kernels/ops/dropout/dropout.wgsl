@@ -1,6 +1,6 @@
-// y = x / (1 - rate) where the random number of the element, or of its channel, is at least the rate, else 0. The random number is
+// y = x / (1 - rate) where the random number of the element, or of all `unit` elements with one draw, is at least the rate, else 0. It is
 // a hash of (seed, step, op, logical index): PCG-3D of Jarzynski and Olano 2020 (Hash Functions for GPU Rendering), twice.
-struct Parameters { elements: u32, channels: u32, pixels: u32, stride: u32, operation: u32, perChannel: u32, rate: f32 }
+struct Parameters { elements: u32, channels: u32, pixels: u32, stride: u32, operation: u32, unit: u32, rate: f32 }
 @group(0) @binding(0) var<storage, read> x: array<T0>;
 @group(0) @binding(1) var<storage, read> step: array<u32>;
 @group(0) @binding(2) var<storage, read_write> y: array<T2>;
@@ -30,8 +30,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let at = channel * p.stride + image * p.pixels + pixel;
   let key = pcg3d(vec3u(step[0], step[1], p.operation));
   // step[2] pictures of the batch are before these.
-  let shared_ = select(1u, p.pixels, p.perChannel == 1u);
-  let drawn = (i + step[2] * p.channels * p.pixels) / shared_;
+  let drawn = (i + step[2] * p.channels * p.pixels) / p.unit;
   let bits = pcg3d(vec3u(key.x, key.y, key.z ^ drawn)).x;
   let random = f32(bits >> 8u) / 16777216.0;
   y[at] = T2(select(0.0, f32(x[at]) / (1.0 - p.rate), random >= p.rate));

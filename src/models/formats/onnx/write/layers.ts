@@ -1,3 +1,4 @@
+import type { Dense2dLayer } from '../../../layers/dense.js';
 import type { ReduceLayer } from '../../../layers/reduction.js';
 import type { Conv2dLayer, DenseLayer, Layer } from '../../../network.js';
 import { activation, prelu } from './activations.js';
@@ -32,6 +33,12 @@ function dense(layer: DenseLayer, graph: GraphWriter): Operation {
   return operation('Gemm', [input, graph.weight(layer.weight), ...optional(layer.bias, graph)], { transB: 1 });
 }
 
+function dense2d(layer: Dense2dLayer, graph: GraphWriter): Operation {
+  const [outputs = 1, inputs = 1] = graph.tensor(layer.weight).shape;
+  const weight = graph.weight(layer.weight, [outputs, inputs, 1, 1]);
+  return operation('Conv', [graph.value(layer), weight, ...optional(layer.bias, graph)], { kernel_shape: [1, 1] });
+}
+
 const REDUCTIONS = {
   sum: 'ReduceSum',
   mean: 'ReduceMean',
@@ -64,6 +71,7 @@ const WRITERS: Writers = {
   parameter: (layer, graph) => graph.weight(layer.weight),
   conv2d,
   dense,
+  dense2d,
   batchNorm,
   layerNorm,
   channelNorm,
@@ -83,6 +91,8 @@ const WRITERS: Writers = {
   binary: (layer, graph) => operation(BINARY[layer.operator], graph.allValues(layer)),
   unary: (layer, graph) => operation(UNARY[layer.operator], [graph.value(layer)]),
   dropout: (layer, graph) => operation('Dropout', [graph.value(layer), graph.constant('ratio', layer.rate)]),
+  // Nothing in evaluation, which is what a file is for.
+  stochasticDepth: (layer, graph) => graph.value(layer),
   concat: (layer, graph) => operation('Concat', graph.allValues(layer), { axis: layer.axis }),
   flatten: (layer, graph) => operation('Flatten', [graph.value(layer)], { axis: layer.axis }),
   reshape,
