@@ -5,6 +5,7 @@ import { availableParallelism } from 'node:os';
 import { join, relative, sep } from 'node:path';
 import { checkNode, ensureBuild, ensureDependencies } from './setup/dependencies.mjs';
 import { ensureAdapter, findAdapter } from './setup/graphics.mjs';
+import { startPostgres } from './setup/postgres.mjs';
 import { root, runNode, SetupError, say } from './setup/process.mjs';
 
 /** `test/models`, `test/models/zoo.test.ts` or a built file, as the built test files below it. */
@@ -20,7 +21,18 @@ function testFiles(path) {
     .sort();
 }
 
-function runTests(args, env) {
+/** Runs the tests beside a PostgreSQL server of their own, where one is installed. */
+async function runTests(args, env) {
+  const postgres = await startPostgres();
+  if (!postgres) say('PostgreSQL is not installed: the store is tested on SQLite alone.');
+  try {
+    return await runTestFiles(args, postgres ? { ...env, GRAFT_TEST_POSTGRES: postgres.url } : env);
+  } finally {
+    await postgres?.stop();
+  }
+}
+
+function runTestFiles(args, env) {
   // Values of options come with `=` (`--test-name-pattern=softmax`), so whatever has no dash is a path.
   const options = args.filter((argument) => argument.startsWith('-'));
   const paths = args.filter((argument) => !argument.startsWith('-'));
@@ -55,7 +67,7 @@ async function main() {
     case 'bench':
       return runNode(['--enable-source-maps', 'dist/bench/main.js', ...args], await ensureAdapter());
     case 'fuzz':
-      return runNode(['--enable-source-maps', 'dist/test/fuzz/main.js', ...args], {});
+      return runNode(['--enable-source-maps', 'dist/test/fuzz/main.js', ...args], process.env);
     case 'bench:pack': {
       // Not at the top: it needs a dependency.
       const { pack } = await import('./pack/pack.mjs');
@@ -67,7 +79,7 @@ async function main() {
       return runNode(['--enable-source-maps', 'dist/src/cli.js', ...args], findAdapter().env);
     default:
       throw new SetupError(
-        `Unknown command ${command ?? '(none)'}: use setup, demo, start, test, bench, bench:pack or graft.`,
+        `Unknown command ${command ?? '(none)'}: use setup, demo, start, test, bench, bench:pack, fuzz or graft.`,
       );
   }
 }

@@ -10,6 +10,8 @@ export interface Config {
   readonly port: number;
   /** Absolute path: database, blobs and cached features. Made at the start where it is missing. */
   readonly dataDir: string;
+  /** A PostgreSQL server's database; null: an SQLite file in `dataDir`. It holds a password: never log it. */
+  readonly databaseUrl: string | null;
   /** Absolute path of the only folder that data sets may be imported from; null: none may. */
   readonly importRoot: string | null;
   readonly logLevel: LogLevel;
@@ -92,6 +94,12 @@ const folder: Parse<string> = (text) => {
   return absolute;
 };
 
+const databaseUrl: Parse<string> = (text) => {
+  const isPostgres = URL.canParse(text) && ['postgres:', 'postgresql:'].includes(new URL(text).protocol);
+  if (!isPostgres) throw new Error('the address of a PostgreSQL database: postgres://user:password@host:port/name');
+  return text;
+};
+
 const adapterName: Parse<string> = (text) => {
   if (text.length > 200 || /\p{Cc}/u.test(text))
     throw new Error('part of the name of an adapter, up to 200 characters');
@@ -106,6 +114,7 @@ export const SETTINGS: { readonly [K in keyof Config]: Setting<Config[K]> } = {
   host: { variable: 'GRAFT_HOST', fallback: '127.0.0.1', parse: host },
   port: { variable: 'GRAFT_PORT', fallback: '4000', parse: integer(0, 65_535) },
   dataDir: { variable: 'GRAFT_DATA_DIR', fallback: './graft-data', parse: path },
+  databaseUrl: { variable: 'DATABASE_URL', fallback: null, parse: databaseUrl },
   importRoot: { variable: 'GRAFT_IMPORT_ROOT', fallback: null, parse: folder },
   logLevel: {
     variable: 'GRAFT_LOG_LEVEL',
@@ -139,7 +148,9 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     try {
       values[key] = text === null ? null : parse(text);
     } catch (error) {
-      problems.push(`${variable} is ${JSON.stringify(text)}; allowed is ${(error as Error).message}.`);
+      // A wrong address may hold a right password.
+      const given = key === 'databaseUrl' ? 'of no use' : JSON.stringify(text);
+      problems.push(`${variable} is ${given}; allowed is ${(error as Error).message}.`);
     }
   }
   if (problems.length > 0) throw new ConfigError(problems);

@@ -23,6 +23,7 @@ describe('the configuration', () => {
       GRAFT_HOST: '::1',
       GRAFT_PORT: '0',
       GRAFT_DATA_DIR: 'relative',
+      DATABASE_URL: 'postgres://user:secret@localhost/graft',
       GRAFT_IMPORT_ROOT: tmpdir(),
       GRAFT_LOG_LEVEL: 'silent',
       GRAFT_ADAPTER: 'llvmpipe',
@@ -43,6 +44,7 @@ describe('the configuration', () => {
       host: '::1',
       port: 0,
       dataDir: resolve('relative'),
+      databaseUrl: 'postgres://user:secret@localhost/graft',
       importRoot: resolve(tmpdir()),
       logLevel: 'silent',
       adapter: 'llvmpipe',
@@ -86,8 +88,16 @@ describe('the configuration', () => {
     );
   });
 
+  test('does not show a password', () => {
+    assert.throws(
+      () => loadConfig({ DATABASE_URL: 'mysql://user:secret@host/graft' }),
+      (error: unknown) =>
+        error instanceof ConfigError && /postgres:/.test(error.message) && !/secret/.test(error.message),
+    );
+  });
+
   test('is documented: docs/configuration.md lists exactly the variables that there are, with their defaults', () => {
-    const rows = readFileSync('docs/configuration.md', 'utf8').matchAll(/^\| `(GRAFT_\w+)` \| (.+?) \|/gm);
+    const rows = readFileSync('docs/configuration.md', 'utf8').matchAll(/^\| `(GRAFT_\w+|DATABASE_URL)` \| (.+?) \|/gm);
     const documented = new Map(Array.from(rows, (match) => [match[1] as string, match[2]]));
     assert.deepEqual([...documented.keys()], variables);
     for (const { variable, fallback } of Object.values(SETTINGS)) {

@@ -38,7 +38,9 @@ export async function createServices(config: Config, options: ServicesOptions): 
   const blobFolder = join(config.dataDir, 'blobs');
   await mkdir(config.dataDir, { recursive: true });
   const blobs = await BlobStore.open(blobFolder);
-  const database = await Database.open(join(config.dataDir, 'graft.db'));
+  const database = await Database.open(config.databaseUrl ?? join(config.dataDir, 'graft.db'), (error) =>
+    logger.warn({ err: error }, 'a connection to the database broke'),
+  );
   const used = await referencedHashes(database.queries);
   const swept = await blobs.sweep((hash) => used.has(hash), SWEEP_AGE_MS);
   if (swept > 0) logger.info({ files: swept }, 'deleted files that nothing refers to');

@@ -1,63 +1,36 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import {
-  CamelCasePlugin,
-  CompiledQuery,
-  type DialectAdapter,
-  Kysely,
-  SqliteAdapter,
-  SqliteDialect,
-  type Transaction,
-} from 'kysely';
-import Libsql from 'libsql';
+import { CamelCasePlugin, Kysely, sql, type Transaction } from 'kysely';
+import { postgresDialect, sqliteDialect } from './dialects.js';
 import { StoreError } from './errors.js';
 import { migrate } from './migrations.js';
 import type { Schema } from './schema.js';
 
 export type Queries = Kysely<Schema> | Transaction<Schema>;
 
-/** How long a statement waits for a lock that another process holds. */
-const BUSY_TIMEOUT_MS = 5000;
+const POSTGRES_URL = /^postgres(ql)?:\/\//;
 
-/**
- * WAL lets readers go on while one writes. FULL: what was acknowledged survives a power cut. Foreign keys are off unless
- * asked for, in every connection.
- */
-const PRAGMAS = [
-  'journal_mode = WAL',
-  'synchronous = FULL',
-  'foreign_keys = ON',
-  `busy_timeout = ${BUSY_TIMEOUT_MS}`,
-] as const;
+/** SQLSTATE of serialization_failure and deadlock_detected: the transaction is to be tried again from its start. */
+const TRY_AGAIN = new Set(['40001', '40P01']);
+const MOST_TRIES = 20;
+/** Waits between tries grow to this. */
+const LONGEST_WAIT_MS = 200;
 
-/** Kysely runs SQLite's migrations outside of transactions unless told that SQLite can do better, which it can. */
-class TransactionalSqlite extends SqliteAdapter {
-  override get supportsTransactionalDdl(): boolean {
-    return true;
-  }
+/** A database's address without the password. */
+function shown(location: string): string {
+  return POSTGRES_URL.test(location) ? location.replace(/\/\/[^@/]*@/, '//...@') : location;
 }
 
-class LibsqlDialect extends SqliteDialect {
-  override createAdapter(): DialectAdapter {
-    return new TransactionalSqlite();
-  }
-}
-
-/** One SQLite file with its queries, up to date and counted. */
+/** One database with its queries, up to date and counted: an SQLite file, or one of a PostgreSQL server. */
 export class Database {
   private counted = 0;
   private readonly housekeeping = new AsyncLocalStorage<true>();
+  readonly kind: 'sqlite' | 'postgres';
   readonly queries: Kysely<Schema>;
 
-  private constructor(file: string) {
-    // libsql offers better-sqlite3's interface, which Kysely's SQLite dialect is written for.
-    const database = new Libsql(file);
+  private constructor(location: string, onIdleError: (error: Error) => void) {
+    this.kind = POSTGRES_URL.test(location) ? 'postgres' : 'sqlite';
     this.queries = new Kysely<Schema>({
-      dialect: new LibsqlDialect({
-        database,
-        onCreateConnection: async (connection) => {
-          for (const pragma of PRAGMAS) await connection.executeQuery(CompiledQuery.raw(`pragma ${pragma}`));
-        },
-      }),
+      dialect: this.kind === 'postgres' ? postgresDialect(location, onIdleError) : sqliteDialect(location),
       plugins: [new CamelCasePlugin()],
       log: (event) => {
         if (event.level === 'query' && !this.housekeeping.getStore()) this.counted++;
@@ -65,15 +38,26 @@ export class Database {
     });
   }
 
-  /** Opens or makes the file and applies the migrations that it lacks. Throws INVALID_DATABASE. */
-  static async open(file: string): Promise<Database> {
+  /**
+   * Opens `location` and applies the migrations that it lacks: `postgres://user:password@host/database`, whose database must be
+   * there, or the path of an SQLite file, which is made where it is missing. `onIdleError` hears of connections that break
+   * while nobody uses them. Throws INVALID_DATABASE.
+   */
+  static async open(location: string, onIdleError: (error: Error) => void = () => undefined): Promise<Database> {
+    const invalid = (cause: unknown) =>
+      new StoreError('INVALID_DATABASE', `${shown(location)} cannot be opened: ${(cause as Error).message}`, { cause });
     let database: Database;
     try {
-      database = new Database(file);
+      database = new Database(location, onIdleError);
     } catch (cause) {
-      throw new StoreError('INVALID_DATABASE', `${file} cannot be opened: ${(cause as Error).message}`, { cause });
+      throw invalid(cause);
     }
     try {
+      if (database.kind === 'postgres') {
+        await sql`select 1`.execute(database.queries).catch((cause: unknown) => {
+          throw invalid(cause);
+        });
+      }
       await migrate(database.queries);
       return database;
     } catch (error) {
@@ -82,7 +66,7 @@ export class Database {
     }
   }
 
-  /** Statements executed since the file was opened, housekeeping left out. */
+  /** Statements executed since it was opened, housekeeping left out. */
   statementCount(): number {
     return this.counted;
   }
@@ -92,9 +76,23 @@ export class Database {
     return this.housekeeping.run(true, work);
   }
 
-  /** All or nothing. One transaction at a time: others wait. */
-  transaction<T>(work: (queries: Transaction<Schema>) => Promise<T>): Promise<T> {
-    return this.queries.transaction().execute(work);
+  /**
+   * All or nothing, and as if no other transaction ran at the same time. SQLite runs one after the other. PostgreSQL finds out
+   * where two cannot both have been alone (isolation level `serializable`) and gives one up, which is tried again: so `work` may
+   * run several times and must do nothing but statements.
+   */
+  async transaction<T>(work: (queries: Transaction<Schema>) => Promise<T>): Promise<T> {
+    if (this.kind === 'sqlite') return this.queries.transaction().execute(work);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.queries.transaction().setIsolationLevel('serializable').execute(work);
+      } catch (error) {
+        const { code } = error as { readonly code?: unknown };
+        if (typeof code !== 'string' || !TRY_AGAIN.has(code) || attempt === MOST_TRIES) throw error;
+        const wait = Math.min(LONGEST_WAIT_MS, 2 ** attempt) * Math.random();
+        await new Promise((resolve) => setTimeout(resolve, wait));
+      }
+    }
   }
 
   async close(): Promise<void> {

@@ -155,7 +155,7 @@ export async function migrate<T>(db: Kysely<T>, migrations = MIGRATIONS): Promis
     throw new StoreError(
       'INVALID_DATABASE',
       `The database cannot be brought to this version of Graft (${detail}). A newer Graft may have made it: ` +
-        'start that one, or set GRAFT_DATA_DIR to another folder.',
+        'start that one, or set GRAFT_DATA_DIR to another folder (DATABASE_URL to another database).',
       { cause: error },
     );
   }

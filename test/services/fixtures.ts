@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import pino from 'pino';
 import { type Config, loadConfig } from '../../src/config.js';
@@ -9,6 +8,7 @@ import { createServices } from '../../src/services/createServices.js';
 import { Database } from '../../src/store/database.js';
 import { insertDataset } from '../../src/store/datasets.js';
 import type { Split } from '../../src/store/schema.js';
+import { databaseOf } from '../store/fixtures.js';
 import { seeded, smallNetwork } from '../training/fixtures.js';
 
 export const FAKE_EXECUTOR = new URL('../jobs/fakeExecutor.js', import.meta.url);
@@ -18,8 +18,13 @@ export function testConfig(dataDir: string, changes: Partial<Config> = {}): Conf
 }
 
 /** Services without a GPU. */
-export const fakeServices = (config: Config): Promise<Services> =>
-  createServices(config, { logger: pino({ level: process.env.GRAFT_TEST_LOG ?? 'silent' }), executor: FAKE_EXECUTOR });
+export async function fakeServices(config: Config): Promise<Services> {
+  const { url } = await databaseOf(config.dataDir);
+  return createServices(
+    { ...config, databaseUrl: url },
+    { logger: pino({ level: process.env.GRAFT_TEST_LOG ?? 'silent' }), executor: FAKE_EXECUTOR },
+  );
+}
 
 export const upload = (services: Services, filename: string, data: Uint8Array) =>
   services.saveUpload(filename, Readable.from([Buffer.from(data)]), 1e9);
@@ -40,7 +45,7 @@ export async function insertPictures(dataDir: string, classes: readonly string[]
     width: 12,
     height: 12,
   }));
-  const database = await Database.open(join(dataDir, 'graft.db'));
+  const database = await Database.open((await databaseOf(dataDir)).location);
   try {
     const row = await database.transaction((queries) =>
       insertDataset(queries, { name: 'pictures', classes, warnings: [], skipped: [], pictures }),

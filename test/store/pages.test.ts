@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { after, before, test } from 'node:test';
 import { insertDataset, pagePictures } from '../../src/store/datasets.js';
 import { StoreError } from '../../src/store/errors.js';
 import { insertRevision, pageNetworks, pageRevisions } from '../../src/store/networks.js';
 import type { Page, PageRequest } from '../../src/store/pages.js';
 import type { Split } from '../../src/store/schema.js';
 import { freshSeed, seeded } from '../training/fixtures.js';
-import { network, openDatabase, revision } from './fixtures.js';
+import { describeStores, network, openDatabase, revision } from './fixtures.js';
 
 /** Every node of a list, read page by page. */
 async function readAll<T>(first: number, read: (page: PageRequest) => Promise<Page<T>>): Promise<T[]> {
@@ -21,11 +21,11 @@ async function readAll<T>(first: number, read: (page: PageRequest) => Promise<Pa
   }
 }
 
-describe('pages', () => {
+describeStores('pages', (store) => {
   let opened: Awaited<ReturnType<typeof openDatabase>>;
   const networks: { id: string }[] = [];
   before(async () => {
-    opened = await openDatabase();
+    opened = await openDatabase(store);
     for (let i = 0; i < 11; i++) networks.unshift(await network(opened.database, `network ${i}`));
   });
   after(() => opened.close());
