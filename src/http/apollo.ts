@@ -1,8 +1,10 @@
 import type { Server } from 'node:http';
 import { ApolloServer, type ApolloServerPlugin } from '@apollo/server';
+import { ApolloServerErrorCode } from '@apollo/server/errors';
 import { ApolloServerPluginDrainHttpServer } from '@apollo/server/plugin/drainHttpServer';
 import { ApolloServerPluginLandingPageLocalDefault } from '@apollo/server/plugin/landingPage/default';
 import type { GraphQLSchema } from 'graphql';
+import Negotiator from 'negotiator';
 import type { Logger } from 'pino';
 import type { Context } from '../resolvers/context.js';
 import { formatError } from '../resolvers/errors.js';
@@ -35,6 +37,27 @@ const costLimit: ApolloServerPlugin<Context> = {
   }),
 };
 
+const PLAIN_JSON = 'application/json';
+const RESPONSE_JSON = 'application/graphql-response+json';
+
+/**
+ * Clients that accept no more than plain JSON take any other status than 200 for an answer of something on the way, and never
+ * look at the errors (GraphQL over HTTP, section 6.4.1): they get what is wrong with an operation under 200. Apollo says 400.
+ */
+const statusForPlainJson: ApolloServerPlugin<Context> = {
+  requestDidStart: async () => ({
+    async willSendResponse({ request, response, errors = [] }) {
+      // No operation at all: not an answer of GraphQL.
+      if (errors.some(({ extensions }) => extensions.code === ApolloServerErrorCode.BAD_REQUEST)) return;
+      const accept = request.http?.headers.get('accept');
+      const negotiator = new Negotiator({ headers: accept === undefined ? {} : { accept } });
+      // In this order, as Apollo chooses the type of its answer.
+      const isPlain = negotiator.mediaType([PLAIN_JSON, RESPONSE_JSON]) === PLAIN_JSON;
+      if (isPlain && response.http.status === 400) response.http.status = 200;
+    },
+  }),
+};
+
 /** Apollo Server for operations over HTTP, not yet started. */
 export function createApollo(schema: GraphQLSchema, httpServer: Server, logger: Logger): ApolloServer<Context> {
   return new ApolloServer<Context>({
@@ -50,6 +73,7 @@ export function createApollo(schema: GraphQLSchema, httpServer: Server, logger: 
     formatError: (formatted, error) => formatError(formatted, error, logger),
     plugins: [
       costLimit,
+      statusForPlainJson,
       ApolloServerPluginDrainHttpServer({ httpServer, stopGracePeriodMillis: STOP_GRACE_MS }),
       ApolloServerPluginLandingPageLocalDefault({ document: FIRST_QUERY, footer: false }),
     ],
