@@ -4,6 +4,11 @@ import { readEntries, type ZipEntry } from './headers.js';
 import { inflate } from './inflate.js';
 import { fail, ZIP_LIMITS, type ZipLimits } from './limits.js';
 
+/** Whether bytes begin like a zip archive that is not empty. */
+export function looksLikeZip(bytes: Uint8Array): boolean {
+  return bytes[0] === 0x50 && bytes[1] === 0x4b && bytes[2] === 0x03 && bytes[3] === 0x04;
+}
+
 /** An archive whose records have all been checked. Its bytes must not change while it is in use. */
 export class ZipArchive {
   private readonly byName: ReadonlyMap<string, ZipEntry>;
