@@ -1,5 +1,5 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { create, globals } from 'webgpu';
+import { pause } from '../../src/runtime/gpu.js';
 
 /** Dawn's instance has to stay referenced for as long as its devices live. */
 let instance: GPU | null = null;
@@ -14,8 +14,6 @@ export function offerWebGpu(): void {
   });
 }
 
-const sleeper = new Int32Array(new SharedArrayBuffer(4));
-
 /** Waits as our engine does, sleeping between looks: Dawn's Node binding spins while a promise is pending and takes a core away. */
 export async function settle<T>(promise: Promise<T>): Promise<T> {
   let pending = true;
@@ -23,9 +21,7 @@ export async function settle<T>(promise: Promise<T>): Promise<T> {
     pending = false;
   };
   promise.then(done, done);
-  while (pending) {
-    Atomics.wait(sleeper, 0, 0, 0.5);
-    await nextTurn();
-  }
+  await Promise.resolve();
+  for (let turn = 0; pending; turn++) await pause(turn);
   return promise;
 }

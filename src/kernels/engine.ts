@@ -281,6 +281,8 @@ export class Engine {
         pending = false;
       };
       promise.then(done, done);
+      // One that is settled already is not worth a pause.
+      await Promise.resolve();
       for (let turn = 0; pending; turn++) await pause(turn);
     }
     try {

@@ -12,12 +12,13 @@ const instances = new Map<string, GPU>();
 
 const sleeper = new Int32Array(new SharedArrayBuffer(4));
 
-const FIRST_PAUSE_MS = 0.05;
+const FIRST_PAUSE_MS = 0.02;
+const PAUSE_GROWTH = 1.2;
 const LONGEST_PAUSE_MS = 0.5;
 
 /** Short at first, so that what takes tenths of a millisecond is seen at once; longer where the GPU has much to do. */
-async function pause(turn: number): Promise<void> {
-  Atomics.wait(sleeper, 0, 0, Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** turn));
+export async function pause(turn: number): Promise<void> {
+  Atomics.wait(sleeper, 0, 0, Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * PAUSE_GROWTH ** turn));
   await nextTurn();
 }
 
