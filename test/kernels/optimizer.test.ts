@@ -254,13 +254,15 @@ describe(`optimisers, seed ${seed} (GRAFT_TEST_SEED repeats it)`, () => {
     optimizer.dispose();
   });
 
-  test('updates of all parameters are two dispatches, three with a norm, and free what they took', async () => {
+  test('updates of all parameters are a dispatch, two where they carry on state, three with a norm, and free what they took', async () => {
     const before = engine.memory;
-    for (const [clipNorm, dispatches] of [
-      [null, 2],
-      [1, 3],
+    const adam = { kind: 'adam', beta1: 0.9, beta2: 0.999, epsilon: 1e-8 } as const;
+    for (const [rule, clipNorm, dispatches] of [
+      [SGD, null, 1],
+      [adam, null, 2],
+      [SGD, 1, 3],
     ] as const) {
-      const optimizer = createOptimizer({ ...PLAIN, rule: SGD, clipNorm }, fresh());
+      const optimizer = createOptimizer({ ...PLAIN, rule, clipNorm }, fresh());
       const b = new PlanBuilder(engine);
       optimizer.addUpdate(b, b.input('learningRate', [1], { layout: 'dense' }));
       const plan = await b.compile();

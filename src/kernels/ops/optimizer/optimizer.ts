@@ -210,6 +210,8 @@ export class Optimizer {
   private addDecision(b: PlanBuilder, source: FlatTensors, control: Tensor): void {
     const { rule, clipNorm } = this.options;
     const sums = clipNorm !== null || this.lossScale !== null;
+    // Nothing to decide on: the control stays as `reset` left it.
+    if (rule.kind === 'sgd' && !sums) return;
     const groups = this.layout.chunks.map((elements) => Math.min(MAX_PARTIALS, elements / BLOCK));
     const partialCount = sums ? groups.reduce((sum, count) => sum + count, 0) : 0;
     const partials = b.temporary('sums of squares', [Math.max(1, partialCount)], { layout: 'dense' });

@@ -2,6 +2,10 @@ import { MAX_GROUPS, read, write } from '../../dispatch.js';
 import { type PlanBuilder } from '../../planBuilder.js';
 import type { Tensor } from '../../tensor.js';
 import source from './transpose.wgsl.js';
+import quadsSource from './transposeQuads.wgsl.js';
+
+/** Side of the quad kernel's workgroups, in blocks of 4 x 4. */
+const BLOCKS = 8;
 
 /** Some taps of a kernel: `lines` of `perLine` each, from `first` on, so many taps apart. */
 export interface TapGrid {
@@ -22,11 +26,24 @@ export function transposeDense(
   const { first, lines, perLine, lineStep, tapStep } = grid;
   const resultTaps = lines * perLine;
   const y = b.temporary(`${x.label} transposed`, [groups, columns, rows, resultTaps], { layout: 'dense' });
+  const common = { label: `transpose ${x.label}`, bindings: [read(x), write(y)] };
+  if (taps === 1 && resultTaps === 1 && rows % 4 === 0 && columns % 4 === 0) {
+    b.dispatch({
+      ...common,
+      program: { label: 'transpose quads', code: quadsSource },
+      uniforms: [rows / 4, columns / 4],
+      workgroups: [Math.ceil(rows / 4 / BLOCKS), Math.min(Math.ceil(columns / 4 / BLOCKS), MAX_GROUPS), groups],
+    });
+    return y;
+  }
   b.dispatch({
-    label: `transpose ${x.label}`,
-    program: { label: 'transpose', code: source },
-    bindings: [read(x), write(y)],
-    uniforms: [rows, columns, taps, resultTaps, first, perLine, lineStep, tapStep],
+    ...common,
+    program: {
+      label: 'transpose',
+      code: source,
+      constants: { taps, resultTaps, firstTap: first, perLine, lineStep, tapStep },
+    },
+    uniforms: [rows, columns],
     workgroups: [Math.ceil(rows / 64), Math.min(columns, MAX_GROUPS), groups],
   });
   return y;

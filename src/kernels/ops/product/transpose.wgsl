@@ -1,9 +1,14 @@
 // y[group, k, m, t] = x[group, m, k, s(t)]: a transposition that leaves the last dimension together, or some of it: tap t of the
 // result is tap firstTap + (t / perLine) lineStep + (t % perLine) tapStep. One invocation for each (k, m) of a group: workgroups in
 // x run over m, in y over k, in z over groups.
-struct Parameters {
-  rows: u32, columns: u32, taps: u32, resultTaps: u32, firstTap: u32, perLine: u32, lineStep: u32, tapStep: u32,
-}
+// Constants: on software adapters a division by anything else takes as long as several loads.
+override taps: u32;
+override resultTaps: u32;
+override firstTap: u32;
+override perLine: u32;
+override lineStep: u32;
+override tapStep: u32;
+struct Parameters { rows: u32, columns: u32 }
 @group(0) @binding(0) var<storage, read> x: array<T0>;
 @group(0) @binding(1) var<storage, read_write> y: array<T1>;
 @group(0) @binding(2) var<uniform> p: Parameters;
@@ -17,11 +22,11 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let matrix = id.z * p.rows * p.columns;
   // More columns than workgroups along a side: the rest in turns.
   for (var k = id.y; k < p.columns; k += groups.y) {
-    let inputStart = (matrix + m * p.columns + k) * p.taps + p.firstTap;
-    let outputStart = (matrix + k * p.rows + m) * p.resultTaps;
-    for (var tap = 0u; tap < p.resultTaps; tap++) {
-      let line = tap / p.perLine;
-      let source = inputStart + line * p.lineStep + (tap - line * p.perLine) * p.tapStep;
+    let inputStart = (matrix + m * p.columns + k) * taps + firstTap;
+    let outputStart = (matrix + k * p.rows + m) * resultTaps;
+    for (var tap = 0u; tap < resultTaps; tap++) {
+      let line = tap / perLine;
+      let source = inputStart + line * lineStep + (tap - line * perLine) * tapStep;
       y[outputStart + tap] = T1(f32(x[source]));
     }
   }
