@@ -14,7 +14,9 @@ export type ServiceErrorCode =
   | 'LIMIT_EXCEEDED'
   | 'JOB_FAILED'
   | 'TIMEOUT'
-  | 'WORKER_UNAVAILABLE';
+  | 'WORKER_UNAVAILABLE'
+  /** A stored file is not what was stored. */
+  | 'STORAGE_DAMAGED';
 
 export class ServiceError extends Error {
   constructor(
@@ -35,6 +37,12 @@ export interface Page<T> {
   readonly items: readonly { readonly cursor: string; readonly node: T }[];
   readonly hasNextPage: boolean;
   readonly totalCount: number;
+}
+
+export interface GarbageRecord {
+  readonly dryRun: boolean;
+  readonly files: number;
+  readonly bytes: number;
 }
 
 /** A file that a client uploaded or that the server read; kept by content. */
@@ -304,6 +312,8 @@ export interface Services {
   predict(input: PredictInput): Promise<readonly PicturePrediction[]>;
   exportRevision(revisionId: string, format: 'SAFETENSORS'): Promise<ExportRecord>;
   device(): Promise<DeviceRecord>;
+  /** Deletes files that no row refers to, or with `dryRun` only counts them. */
+  collectGarbage(input: { readonly dryRun: boolean }): Promise<GarbageRecord>;
 
   /** SQL statements executed since the start; lets a test count those of one query. */
   statementCount(): number;

@@ -7,12 +7,12 @@ import { RunQueue } from '../jobs/runner.js';
 import { Supervisor } from '../jobs/supervisor.js';
 import { BlobStore } from '../store/blobs.js';
 import { Database } from '../store/database.js';
-import { referencedHashes } from '../store/datasets.js';
 import type { Services } from './api.js';
 import type { Context } from './context.js';
 import { datasetServices } from './datasets.js';
 import { deviceServices } from './device.js';
 import { withServiceErrors } from './errors.js';
+import { garbageServices } from './garbage.js';
 import { openInstallation } from './installation.js';
 import { networkServices } from './networks.js';
 import { resultServices } from './results.js';
@@ -25,12 +25,8 @@ export interface ServicesOptions {
   readonly executor?: URL;
 }
 
-/** Blobs without a row are kept this long: a row that refers to a fresh one may be about to be written. */
-const SWEEP_AGE_MS = 3_600_000;
-
 /**
- * Opens the data folder of `config`, brings its schema up to date, deletes blobs that nothing refers to and takes up the
- * queue. `close` ends the worker and gives running jobs back to the queue.
+ * Opens the data folder of `config`, brings its schema up to date and takes up the queue. `close` ends the worker and gives running jobs back to the queue.
  */
 export async function createServices(config: Config, options: ServicesOptions): Promise<Services> {
   const { logger } = options;
@@ -41,9 +37,6 @@ export async function createServices(config: Config, options: ServicesOptions): 
   const database = await Database.open(config.databaseUrl ?? join(config.dataDir, 'graft.db'), (error) =>
     logger.warn({ err: error }, 'a connection to the database broke'),
   );
-  const used = await referencedHashes(database.queries);
-  const swept = await blobs.sweep((hash) => used.has(hash), SWEEP_AGE_MS);
-  if (swept > 0) logger.info({ files: swept }, 'deleted files that nothing refers to');
 
   const supervisor = new Supervisor({
     settings: {
@@ -94,6 +87,7 @@ export async function createServices(config: Config, options: ServicesOptions): 
     ...runServices(context),
     ...resultServices(context),
     ...deviceServices(context),
+    ...garbageServices(context),
     statementCount: () => database.statementCount(),
     close: () => {
       closed ??= close();

@@ -30,6 +30,7 @@ const STORE_CODES: Readonly<Partial<Record<StoreErrorCode, ServiceErrorCode>>> =
   INVALID_PAGE: 'BAD_USER_INPUT',
   BLOB_NOT_FOUND: 'NOT_FOUND',
   BLOB_TOO_LARGE: 'LIMIT_EXCEEDED',
+  BLOB_DAMAGED: 'STORAGE_DAMAGED',
 };
 
 /** Codes of failed jobs that say more than that the job failed. */

@@ -2,11 +2,18 @@ import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { Readable } from 'node:stream';
 import { StoreError } from './errors.js';
 
 export interface BlobInfo {
   /** SHA-256 of the content, 64 hexadecimal digits: the blob's name. */
   readonly hash: string;
+  readonly bytes: number;
+}
+
+/** What went, or would go. */
+export interface Swept {
+  readonly files: number;
   readonly bytes: number;
 }
 
@@ -84,42 +91,66 @@ export class BlobStore {
     }
   }
 
-  /** Throws BLOB_NOT_FOUND. */
+  /** The content, held against its hash. Throws BLOB_NOT_FOUND, or BLOB_DAMAGED where it is not what was stored. */
   async read(hash: string): Promise<Uint8Array> {
+    let content: Uint8Array;
     try {
-      return await readFile(this.path(hash));
+      content = await readFile(this.path(hash));
     } catch (error) {
       throw isMissing(error) ? notFound(hash) : error;
     }
-  }
-
-  /** The caller must read or destroy the stream. Throws BLOB_NOT_FOUND. */
-  async stream(hash: string): Promise<{ readonly stream: NodeJS.ReadableStream; readonly bytes: number }> {
-    const bytes = await this.size(hash);
-    if (bytes === null) throw notFound(hash);
-    return { stream: createReadStream(this.path(hash)), bytes };
+    if (createHash('sha256').update(content).digest('hex') !== hash) throw damaged(hash);
+    return content;
   }
 
   /**
-   * Deletes blobs that `isUsed` does not know and that were not touched for `minAgeMs`, and what interrupted uploads left.
-   * Returns how many files went.
+   * The content bit by bit; the stream fails at its end with BLOB_DAMAGED where it was not what was stored. The caller must read
+   * or destroy it. Throws BLOB_NOT_FOUND.
    */
-  async sweep(isUsed: (hash: string) => boolean, minAgeMs: number): Promise<number> {
+  async stream(hash: string): Promise<{ readonly stream: NodeJS.ReadableStream; readonly bytes: number }> {
+    const bytes = await this.size(hash);
+    if (bytes === null) throw notFound(hash);
+    const path = this.path(hash);
+    async function* verified(): AsyncGenerator<Uint8Array> {
+      const digest = createHash('sha256');
+      for await (const chunk of createReadStream(path) as AsyncIterable<Uint8Array>) {
+        digest.update(chunk);
+        yield chunk;
+      }
+      if (digest.digest('hex') !== hash) throw damaged(hash);
+    }
+    return { stream: Readable.from(verified(), { objectMode: false }), bytes };
+  }
+
+  /**
+   * Deletes blobs that `isUsed` does not know and that were not touched for `minAgeMs`, and what interrupted uploads left; with
+   * `dryRun` it only says what it would delete.
+   */
+  async sweep(isUsed: (hash: string) => boolean, minAgeMs: number, dryRun = false): Promise<Swept> {
     const before = Date.now() - minAgeMs;
-    let deleted = 0;
+    let files = 0;
+    let bytes = 0;
     for (const folder of await readdir(this.root, { withFileTypes: true })) {
       if (!folder.isDirectory()) continue;
       for (const name of await readdir(join(this.root, folder.name))) {
         const path = join(this.root, folder.name, name);
         if (folder.name !== 'incoming' && (!HASH.test(name) || isUsed(name))) continue;
-        if ((await stat(path)).mtimeMs > before) continue;
-        await rm(path, { force: true });
-        deleted++;
+        const { mtimeMs, size } = await stat(path);
+        if (mtimeMs > before) continue;
+        if (!dryRun) await rm(path, { force: true });
+        files++;
+        bytes += size;
       }
     }
-    return deleted;
+    return { files, bytes };
   }
 }
+
+const damaged = (hash: string): StoreError =>
+  new StoreError(
+    'BLOB_DAMAGED',
+    `The stored file ${hash} is damaged: its content is not what was stored. Restore blobs/${hash.slice(0, 2)}/${hash} from a backup.`,
+  );
 
 const notFound = (hash: string): StoreError => new StoreError('BLOB_NOT_FOUND', `There is no blob ${hash}.`);
 

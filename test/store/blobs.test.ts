@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
-import { readdir, utimes, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
@@ -83,6 +83,18 @@ describe('blobs', () => {
     await assert.rejects(blobs.stream('a'.repeat(64)), has('BLOB_NOT_FOUND'));
   });
 
+  test('that are damaged on the disk are named, not given out', async () => {
+    const { hash } = await blobs.put(randomBytes(100_000));
+    const content = await readFile(blobs.path(hash));
+    content[70_000] = (content[70_000] as number) ^ 1;
+    await writeFile(blobs.path(hash), content);
+    const names = (error: unknown) => has('BLOB_DAMAGED')(error) && (error as Error).message.includes(hash);
+    await assert.rejects(blobs.read(hash), names);
+    const { stream } = await blobs.stream(hash);
+    await assert.rejects(buffer(stream), names);
+    await rm(blobs.path(hash));
+  });
+
   test('sweeping deletes what is unused and old, and nothing else', async () => {
     const put = async () => (await blobs.put(randomBytes(50))).hash;
     const [used, old, fresh] = [await put(), await put(), await put()];
@@ -91,7 +103,10 @@ describe('blobs', () => {
     const past = new Date(Date.now() - 10_000_000);
     for (const path of [blobs.path(used), blobs.path(old), leftover]) await utimes(path, past, past);
     const before = await files();
-    assert.equal(await blobs.sweep((hash) => hash === used, 5_000_000), 2);
+    const isUsed = (hash: string) => hash === used;
+    assert.deepEqual(await blobs.sweep(isUsed, 5_000_000, true), { files: 2, bytes: 51 });
+    assert.deepEqual(await files(), before);
+    assert.deepEqual(await blobs.sweep(isUsed, 5_000_000), { files: 2, bytes: 51 });
     const left = await files();
     assert.equal(left.length, before.length - 2);
     assert.ok(left.includes(used) && left.includes(fresh) && !left.includes(old) && !left.includes('leftover'));

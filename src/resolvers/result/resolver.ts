@@ -4,6 +4,7 @@ import type {
   DeviceRecord,
   EvaluationRecord,
   ExportRecord,
+  GarbageRecord,
   PicturePrediction,
   RevisionRecord,
 } from '../../services/api.js';
@@ -19,6 +20,7 @@ import {
   Evaluation,
   EvaluationConnection,
   ExportType,
+  GarbageReport,
   PicturePredictionType,
   TopKAccuracy,
 } from './types.js';
@@ -123,5 +125,16 @@ export class DeviceResolver {
   @Query(() => Device, { description: 'The GPU that this server computes on.' })
   device(@Ctx() { services }: Context): Promise<DeviceRecord> {
     return services.device();
+  }
+
+  @Mutation(() => GarbageReport, {
+    description:
+      'Deletes stored files that nothing refers to any more: uploads, weights and pictures of what was deleted. Files of the last hour stay.',
+  })
+  collectGarbage(
+    @Arg('dryRun', { defaultValue: false, description: 'Only counts what would go.' }) dryRun: boolean,
+    @Ctx() { services }: Context,
+  ): Promise<GarbageRecord> {
+    return services.collectGarbage({ dryRun });
   }
 }

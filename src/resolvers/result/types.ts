@@ -121,3 +121,15 @@ export class ExportType {
 }
 
 export const EvaluationConnection = connectionType('Evaluation', Evaluation);
+
+@ObjectType({ description: 'Stored files that nothing referred to.' })
+export class GarbageReport {
+  @Field(() => Boolean, { description: 'Whether they are still there.' })
+  dryRun!: boolean;
+
+  @Field(() => Int, { description: 'How many.' })
+  files!: number;
+
+  @Field(() => SafeInt, { description: 'What they take on disk.' })
+  bytes!: number;
+}
