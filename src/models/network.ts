@@ -15,7 +15,7 @@ import type {
   SliceLayer,
   TransposeLayer,
 } from './layers/arrangement.js';
-import type { Conv2dLayer } from './layers/convolution.js';
+import type { Conv2dLayer, ConvTranspose2dLayer } from './layers/convolution.js';
 import type { Dense2dLayer, DenseLayer } from './layers/dense.js';
 import type { AddLayer, BinaryLayer, DropoutLayer, StochasticDepthLayer, UnaryLayer } from './layers/elementwise.js';
 import type { InputLayer, ParameterLayer } from './layers/input.js';
@@ -27,9 +27,17 @@ import type {
   LayerNormLayer,
   LocalResponseNormLayer,
 } from './layers/norms.js';
-import type { AdaptiveAveragePoolLayer, GlobalAveragePoolLayer, PoolLayer } from './layers/pooling.js';
+import type { CumulativeSumLayer, RoundToLayer } from './layers/numbers.js';
+import type {
+  AdaptiveAveragePoolLayer,
+  GlobalAveragePoolLayer,
+  MaxPoolIndicesLayer,
+  PoolLayer,
+} from './layers/pooling.js';
 import type { LogSoftmaxLayer, MatmulLayer, ReduceLayer, SoftmaxLayer } from './layers/reduction.js';
+import type { ArgExtremeLayer, GatherElementsLayer, GatherLayer, TopKLayer, WhereLayer } from './layers/selection.js';
 import type { PadLayer, ResizeLayer, ZeroPadLayer } from './layers/spatial.js';
+import type { Conv3dLayer, ConvTranspose3dLayer } from './layers/volume.js';
 
 export type {
   Activation,
@@ -97,7 +105,18 @@ export type Layer =
   | ReduceLayer
   | SoftmaxLayer
   | LogSoftmaxLayer
-  | MatmulLayer;
+  | MatmulLayer
+  | ConvTranspose2dLayer
+  | Conv3dLayer
+  | ConvTranspose3dLayer
+  | MaxPoolIndicesLayer
+  | WhereLayer
+  | GatherLayer
+  | GatherElementsLayer
+  | ArgExtremeLayer
+  | TopKLayer
+  | RoundToLayer
+  | CumulativeSumLayer;
 export type LayerKind = Layer['kind'];
 
 /** What a file may hold: any number of inputs (layers of kind `input`) and outputs. */

@@ -50,6 +50,19 @@ export function activationReference(activation: Activation): { f: (x: number) =>
         f: (x) => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3))),
         corners: [],
       };
+    case 'softsign':
+      return { f: (x) => x / (1 + Math.abs(x)), corners: [] };
+    case 'selu':
+      return { f: (x) => given.gamma * (x > 0 ? x : given.alpha * Math.expm1(x)), corners: [0] };
+    case 'celu':
+      return { f: (x) => (x > 0 ? x : given.alpha * Math.expm1(x / given.alpha)), corners: [0] };
+    case 'thresholdedRelu':
+      return { f: (x) => (x > given.alpha ? x : 0), corners: [given.alpha] };
+    case 'shrink': {
+      const { lambda, bias } = given;
+      const f = (x: number) => (x < -lambda ? x + bias : x > lambda ? x - bias : 0);
+      return { f, corners: [-lambda, lambda] };
+    }
     case 'mish':
       return { f: (x) => x * Math.tanh(Math.log1p(Math.exp(x))), corners: [] };
   }

@@ -36,6 +36,11 @@ const ACTIVATIONS: readonly Activation[] = [
   'gelu',
   'geluTanh',
   'mish',
+  'softsign',
+  { kind: 'selu', alpha: 1.67326319217681884765625, gamma: 1.05070102214813232421875 },
+  { kind: 'celu', alpha: 1.4 },
+  { kind: 'thresholdedRelu', alpha: 0.6 },
+  { kind: 'shrink', lambda: 0.5, bias: 0.25 },
 ];
 const show = (kind: Activation): string =>
   typeof kind === 'string' ? kind : Object.values(kind).join(' ').replace('Infinity', 'inf');
@@ -72,6 +77,11 @@ const UNARY: readonly [UnaryKind, (x: number) => number, () => number][] = [
   ['neg', (x) => -x, () => 4 * random() - 2],
   ['abs', Math.abs, awayFrom([0])],
   ['reciprocal', (x) => 1 / x, () => (0.5 + random()) * (random() < 0.5 ? -1 : 1)],
+  ['sign', Math.sign, awayFrom([0])],
+  ['floor', Math.floor, awayFrom([-7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7])],
+  ['ceil', Math.ceil, awayFrom([-7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7])],
+  ['trunc', Math.trunc, awayFrom([-7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7])],
+  ['round', Math.round, awayFrom([-6.5, -5.5, -4.5, -3.5, -2.5, -1.5, -0.5, 0.5, 1.5, 2.5, 3.5, 4.5, 5.5, 6.5])],
   ['erf', erf, () => 6 * random() - 3],
 ];
 const UNARY_CASES: OpCase[] = UNARY.map(([kind, f, make]) => ({

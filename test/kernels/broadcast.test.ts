@@ -17,7 +17,7 @@ interface Side {
 const rows = (...shape: number[]): Side => ({ shape, layout: 'rows' });
 const dense = (...shape: number[]): Side => ({ shape, layout: 'dense' });
 
-const FUNCTIONS: Record<BinaryKind, (a: number, b: number) => number> = {
+const FUNCTIONS: Record<Exclude<BinaryKind, keyof typeof CERTAIN>, (a: number, b: number) => number> = {
   add: (a, b) => a + b,
   sub: (a, b) => a - b,
   mul: (a, b) => a * b,
@@ -25,7 +25,22 @@ const FUNCTIONS: Record<BinaryKind, (a: number, b: number) => number> = {
   max: Math.max,
   min: Math.min,
   pow: (a, b) => a ** b,
+  fmod: (a, b) => a % b,
 };
+
+/** Functions without a gradient, of integers. */
+const CERTAIN = {
+  integerDiv: (a: number, b: number) => Math.trunc(a / b),
+  integerMod: (a: number, b: number) => a - b * Math.floor(a / b),
+  equal: (a: number, b: number) => Number(a === b),
+  less: (a: number, b: number) => Number(a < b),
+  lessOrEqual: (a: number, b: number) => Number(a <= b),
+  greater: (a: number, b: number) => Number(a > b),
+  greaterOrEqual: (a: number, b: number) => Number(a >= b),
+  and: (a: number, b: number) => Number(a !== 0 && b !== 0),
+  or: (a: number, b: number) => Number(a !== 0 || b !== 0),
+  xor: (a: number, b: number) => Number((a !== 0) !== (b !== 0)),
+} as const;
 
 /** NumPy's rule, an element at a time: coordinates from the last dimension on, an operand staying at 0 where its size is 1. */
 function broadcast(
@@ -57,13 +72,15 @@ const signed = () => 2 * random() - 1;
 /** Away from 0, for divisors and bases. */
 const positive = () => 0.5 + random();
 
-function binaryCase(kind: BinaryKind, x: Side, y: Side): OpCase {
+function binaryCase(kind: keyof typeof FUNCTIONS, x: Side, y: Side): OpCase {
   const say = ({ shape, layout }: Side) => `${layout} [${shape.join(', ')}]`;
   return {
     name: `${kind} of ${say(x)} and ${say(y)}`,
+    // A remainder jumps where a quotient is whole, and float16 moves it there.
+    ...(kind === 'fmod' && { float32Only: true }),
     inputs: {
       x: { ...x, make: kind === 'pow' ? positive : signed },
-      y: { ...y, make: kind === 'div' ? positive : signed },
+      y: { ...y, make: kind === 'div' || kind === 'fmod' ? positive : signed },
     },
     build: (b, t) => binary(b, kind, t.x as Tensor, t.y as Tensor),
     reference: (values) =>
@@ -71,8 +88,28 @@ function binaryCase(kind: BinaryKind, x: Side, y: Side): OpCase {
   };
 }
 
-const KINDS = Object.keys(FUNCTIONS) as BinaryKind[];
+function certainCase(kind: keyof typeof CERTAIN, x: Side, y: Side): OpCase {
+  const whole = (most: number) => () => Math.floor((2 * most + 1) * random()) - most;
+  const isDivision = kind.startsWith('integer');
+  const divisor = () => (random() < 0.5 ? -1 : 1) * (1 + Math.floor(6 * random()));
+  return {
+    name: `${kind} of integers`,
+    inputs: {
+      x: { ...x, constant: true, make: isDivision ? whole(100_000) : whole(2) },
+      y: { ...y, constant: true, make: isDivision ? divisor : whole(2) },
+    },
+    float32Only: isDivision,
+    build: (b, t) => binary(b, kind, t.x as Tensor, t.y as Tensor),
+    reference: (values) =>
+      broadcast(CERTAIN[kind], values.x as Float64Array, x.shape, values.y as Float64Array, y.shape),
+  };
+}
+
+const KINDS = Object.keys(FUNCTIONS) as (keyof typeof FUNCTIONS)[];
 const CASES: OpCase[] = [
+  ...(Object.keys(CERTAIN) as (keyof typeof CERTAIN)[]).map((kind) =>
+    certainCase(kind, rows(2, 3, 3, 5), dense(3, 1, 5)),
+  ),
   ...KINDS.map((kind) => binaryCase(kind, rows(2, 3, 3, 5), rows(2, 3, 3, 5))),
   // A scale or offset per image and channel: whole quads in an image, quads over two, over more.
   ...KINDS.map((kind) => binaryCase(kind, rows(2, 3, 5, 7), rows(2, 3, 1, 1))),
@@ -190,7 +227,7 @@ describe(`binary ops that broadcast, seed ${seed} (GRAFT_TEST_SEED repeats it)`,
         [2, 3, 4],
         [2, 3, 5],
       ],
-      [[1, 2, 1, 1, 1, 1, 1], [2]],
+      [[1, 2, 1, 1, 1, 1, 1, 1, 1], [2]],
     ] as const) {
       assert.throws(() => add(b, input(x), input(y)), { code: 'INVALID_SHAPE', message: /do not broadcast/ });
     }

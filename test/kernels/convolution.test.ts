@@ -41,7 +41,7 @@ function convolutionCase(c: Convolution): OpCase {
     weight: 'weight',
     bias: c.bias ? 'bias' : null,
   };
-  const shape = [c.x[0], ...layerShape(layer, [c.x.slice(1)])];
+  const shape = layerShape(layer, [c.x]);
   const inputs: Record<string, OpInput> = {
     x: { shape: c.x },
     weight: { shape: [c.outChannels, c.x[1] / groups, ...c.kernel], layout: 'dense' },

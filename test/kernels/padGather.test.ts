@@ -18,6 +18,7 @@ function paddedFrom(at: number, size: number, border: PadAttributes['border']): 
   if (border === 'edge') return Math.min(Math.max(at, 0), size - 1);
   if (at >= 0 && at < size) return at;
   if (border === 'constant') return null;
+  if (border === 'wrap') return ((at % size) + size) % size;
   const period = 2 * (size - 1);
   const phase = ((at % period) + period) % period;
   return phase < size ? phase : period - phase;
@@ -83,6 +84,8 @@ const CASES: OpCase[] = [
     },
   ),
   padCase([2, 3, 5, 4], 'rows', spatial(7, 1, 0, 9), { border: 'edge' }),
+  padCase([2, 3, 5, 4], 'rows', spatial(7, 1, 0, 9), { border: 'wrap' }),
+  padCase([3, 2, 5], 'dense', [{ axis: 0, before: 1, after: 4 }], { border: 'wrap' }),
   padCase([1, 3, 1, 4], 'rows', spatial(2, 3, 1, 1), { border: 'edge' }),
   padCase(
     [2, 3, 4],

@@ -30,6 +30,28 @@ const window = {
 } as const;
 const norm = { epsilon: 1e-3, weight: 'w', bias: 'b' } as const;
 const x = { inputs: ['x'] } as const;
+const transposed = {
+  outChannels: 6,
+  kernel: [3, 2],
+  stride: [2, 1],
+  padding: window.padding,
+  dilation: [1, 2],
+  groups: 2,
+  weight: 'w',
+  bias: 'b',
+} as const;
+const VOLUME: Draft = { kind: 'reshape', name: 'volume', ...x, shape: [0, 2, 2, 6, 5] };
+const convolution3d = {
+  outChannels: 4,
+  kernel: [2, 3, 2],
+  stride: [1, 2, 1],
+  before: [0, 1, 0],
+  after: [1, 0, 0],
+  dilation: [1, 1, 2],
+  groups: 2,
+  weight: 'w',
+  bias: 'b',
+} as const;
 
 /** One network or more for each kind: layers behind an input `x` [4, 6, 5]. */
 const EXAMPLES: Readonly<Record<Layer['kind'], readonly (readonly Draft[])[]>> = {
@@ -83,6 +105,11 @@ const EXAMPLES: Readonly<Record<Layer['kind'], readonly (readonly Draft[])[]>> =
     [{ kind: 'activation', name: 'y', ...x, activation: { kind: 'clip', min: null, max: 0.5 } }],
     [{ kind: 'activation', name: 'y', ...x, activation: { kind: 'leakyRelu', slope: 0.1 } }],
     [{ kind: 'activation', name: 'y', ...x, activation: { kind: 'elu', alpha: 1.5 } }],
+    [{ kind: 'activation', name: 'y', ...x, activation: { kind: 'selu', alpha: 1.7, gamma: 1.05 } }],
+    [{ kind: 'activation', name: 'y', ...x, activation: { kind: 'celu', alpha: 0.5 } }],
+    [{ kind: 'activation', name: 'y', ...x, activation: { kind: 'thresholdedRelu', alpha: 0.5 } }],
+    [{ kind: 'activation', name: 'y', ...x, activation: { kind: 'shrink', lambda: 0.5, bias: 0.1 } }],
+    [{ kind: 'activation', name: 'y', ...x, activation: 'softsign' }],
     [{ kind: 'activation', name: 'y', ...x, activation: { kind: 'hardSigmoid', alpha: 0.2, beta: 0.5 } }],
   ],
   prelu: [
@@ -106,7 +133,7 @@ const EXAMPLES: Readonly<Record<Layer['kind'], readonly (readonly Draft[])[]>> =
       { kind: 'binary', name: 'q', inputs: ['x', 'p'], operator: 'mul' },
       { kind: 'activation', name: 'y', inputs: ['q'], activation: 'relu' },
     ],
-    ...(['add', 'sub', 'div', 'max', 'min'] as const).map(
+    ...(['add', 'sub', 'div', 'max', 'min', 'fmod', 'less', 'equal', 'and', 'xor'] as const).map(
       (operator) => [{ kind: 'binary', name: 'y', inputs: ['x', 'x'], operator }] as const,
     ),
     [
@@ -114,7 +141,7 @@ const EXAMPLES: Readonly<Record<Layer['kind'], readonly (readonly Draft[])[]>> =
       { kind: 'binary', name: 'y', inputs: ['a', 'x'], operator: 'pow' },
     ],
   ],
-  unary: (['exp', 'neg', 'abs', 'reciprocal', 'erf'] as const).map(
+  unary: (['exp', 'neg', 'abs', 'reciprocal', 'erf', 'floor', 'round', 'trunc', 'sign', 'not', 'isNaN'] as const).map(
     (operator) => [{ kind: 'unary', name: 'y', ...x, operator }] as const,
   ),
   dropout: [[{ kind: 'dropout', name: 'y', ...x, rate: 0.5 }]],
@@ -145,6 +172,7 @@ const EXAMPLES: Readonly<Record<Layer['kind'], readonly (readonly Draft[])[]>> =
     [{ kind: 'pad', name: 'y', ...x, axes: [1, 2], before: [1, -1], after: [0, 2], mode: 'constant', value: -2 }],
     [{ kind: 'pad', name: 'y', ...x, axes: [3], before: [2], after: [1], mode: 'reflect', value: 0 }],
     [{ kind: 'pad', name: 'y', ...x, axes: [2], before: [0], after: [3], mode: 'edge', value: 0 }],
+    [{ kind: 'pad', name: 'y', ...x, axes: [2], before: [7], after: [3], mode: 'wrap', value: 0 }],
   ],
   resize: [
     [
@@ -175,12 +203,47 @@ const EXAMPLES: Readonly<Record<Layer['kind'], readonly (readonly Draft[])[]>> =
   reduce: [
     [{ kind: 'reduce', name: 'y', ...x, operator: 'mean', axes: [2, 3], keepDims: false }],
     [{ kind: 'reduce', name: 'y', ...x, operator: 'l2', axes: [1], keepDims: true }],
-    ...(['sum', 'max', 'min'] as const).map(
+    ...(['sum', 'product', 'max', 'min'] as const).map(
       (operator) => [{ kind: 'reduce', name: 'y', ...x, operator, axes: [3], keepDims: false }] as const,
     ),
   ],
   softmax: [[{ kind: 'softmax', name: 'y', ...x, axis: 1 }], [{ kind: 'softmax', name: 'y', ...x, axis: 2 }]],
   logSoftmax: [[{ kind: 'logSoftmax', name: 'y', ...x, axis: 3 }]],
+  convTranspose2d: [[{ kind: 'convTranspose2d', name: 'y', ...x, ...transposed, outputPadding: [1, 0] }]],
+  conv3d: [[VOLUME, { kind: 'conv3d', name: 'y', inputs: ['volume'], ...convolution3d }]],
+  convTranspose3d: [
+    [VOLUME, { kind: 'convTranspose3d', name: 'y', inputs: ['volume'], ...convolution3d, outputPadding: [0, 1, 0] }],
+  ],
+  // Places are counted over the whole batch, which no network of pictures may do.
+  maxPoolIndices: [],
+  where: [
+    [
+      { kind: 'activation', name: 'c', ...x, activation: 'relu' },
+      { kind: 'where', name: 'y', inputs: ['c', 'x', 'c'] },
+    ],
+  ],
+  gather: [
+    [
+      { kind: 'parameter', name: 'i', inputs: [], shape: [2, 2], weight: 'w', initial: -1 },
+      { kind: 'gather', name: 'y', inputs: ['x', 'i'], axis: 2 },
+    ],
+  ],
+  gatherElements: [
+    [
+      { kind: 'argExtreme', name: 'i', ...x, extreme: 'max', axis: 2, keepDims: true, select: 'first' },
+      { kind: 'gatherElements', name: 'y', inputs: ['x', 'i'], axis: 2 },
+    ],
+  ],
+  argExtreme: [[{ kind: 'argExtreme', name: 'y', ...x, extreme: 'min', axis: 1, keepDims: false, select: 'last' }]],
+  topK: [
+    [{ kind: 'topK', name: 'y', ...x, k: 3, axis: 1, largest: true, output: 'values' }],
+    [{ kind: 'topK', name: 'y', ...x, k: 2, axis: 3, largest: false, output: 'indices' }],
+  ],
+  roundTo: [
+    [{ kind: 'roundTo', name: 'y', ...x, type: 'float16', saturate: true, powers: 'up' }],
+    [{ kind: 'roundTo', name: 'y', ...x, type: 'int8', saturate: false, powers: 'up' }],
+  ],
+  cumulativeSum: [[{ kind: 'cumulativeSum', name: 'y', ...x, axis: 2, exclusive: true, reverse: false }]],
   matmul: [
     [
       { kind: 'transpose', name: 't', ...x, permutation: [0, 1, 3, 2] },

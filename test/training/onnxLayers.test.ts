@@ -155,6 +155,64 @@ const CASES: Readonly<Record<string, readonly Draft[]>> = {
     { kind: 'matmul', inputs: ['x', 'columns'] },
   ],
 };
+const whole: Draft = { kind: 'unary', name: 'whole', operator: 'round', inputs: ['x'] };
+const MORE: Readonly<Record<string, readonly Draft[]>> = {
+  selu: [{ kind: 'activation', activation: { kind: 'selu', alpha: 1.5, gamma: 1.1 } }],
+  celu: [{ kind: 'activation', activation: { kind: 'celu', alpha: 0.6 } }],
+  thresholdedRelu: [{ kind: 'activation', activation: { kind: 'thresholdedRelu', alpha: 0.6 } }],
+  shrink: [{ kind: 'activation', activation: { kind: 'shrink', lambda: 0.5, bias: 0.3 } }],
+  softsign: [{ kind: 'activation', activation: 'softsign' }],
+  'reduce to the product': [{ kind: 'reduce', operator: 'product', axes: [3], keepDims: false }],
+  'transposed convolution': [
+    {
+      kind: 'convTranspose2d',
+      outChannels: 4,
+      kernel: [3, 2],
+      stride: [2, 3],
+      padding: { top: 1, left: 0, bottom: 0, right: 1 },
+      dilation: [1, 2],
+      outputPadding: [1, 2],
+      groups: 2,
+      weight: 'w',
+      bias: 'b',
+    },
+  ],
+  'cumulative sum': [{ kind: 'cumulativeSum', axis: 2, exclusive: true, reverse: true }],
+  'comparison and choice': [
+    scale,
+    { kind: 'binary', operator: 'less', inputs: ['x', 'scale'], name: 'less' },
+    { kind: 'unary', operator: 'not', inputs: ['less'], name: 'not' },
+    { kind: 'where', inputs: ['not', 'x', 'scale'] },
+  ],
+  'functions of truth values': [
+    whole,
+    { kind: 'unary', operator: 'abs', inputs: ['whole'], name: 'size' },
+    { kind: 'binary', operator: 'equal', inputs: ['whole', 'size'], name: 'equal' },
+    { kind: 'binary', operator: 'and', inputs: ['equal', 'whole'], name: 'and' },
+    { kind: 'binary', operator: 'xor', inputs: ['and', 'size'], name: 'xor' },
+    { kind: 'binary', operator: 'or', inputs: ['xor', 'whole'], name: 'or' },
+    { kind: 'unary', operator: 'isNaN', inputs: ['x'], name: 'isNaN' },
+    { kind: 'binary', operator: 'add', inputs: ['or', 'isNaN'] },
+  ],
+  'remainders of integers': [
+    whole,
+    { kind: 'binary', operator: 'mul', inputs: ['whole', 'whole'], name: 'square' },
+    { kind: 'unary', operator: 'exp', inputs: ['square'], name: 'large' },
+    { kind: 'unary', operator: 'ceil', inputs: ['large'], name: 'divisor' },
+    { kind: 'binary', operator: 'integerMod', inputs: ['whole', 'divisor'], name: 'rest' },
+    { kind: 'binary', operator: 'integerDiv', inputs: ['square', 'divisor'], name: 'quotient' },
+    { kind: 'binary', operator: 'add', inputs: ['rest', 'quotient'] },
+  ],
+  'remainder and steps': [
+    scale,
+    { kind: 'unary', operator: 'floor', inputs: ['x'], name: 'floor' },
+    { kind: 'unary', operator: 'trunc', inputs: ['x'], name: 'trunc' },
+    { kind: 'unary', operator: 'sign', inputs: ['x'], name: 'sign' },
+    { kind: 'binary', operator: 'add', inputs: ['floor', 'trunc'], name: 'sum' },
+    { kind: 'binary', operator: 'add', inputs: ['sum', 'sign'] },
+  ],
+};
+Object.assign(CASES, MORE);
 for (const activation of ['sigmoid', 'tanh', 'softplus', 'silu', 'hardSwish', 'gelu', 'geluTanh', 'mish'] as const) {
   (CASES as Record<string, readonly Draft[]>)[activation] = [{ kind: 'activation', activation }];
 }

@@ -17,6 +17,7 @@ const PLAIN = [
   'gelu',
   'geluTanh',
   'mish',
+  'softsign',
 ] as const;
 
 /** Elementwise functions; see `Activation` of the kernels for formulas and sources. An open bound of `clip` is null. */
@@ -25,12 +26,18 @@ export type Activation =
   | { readonly kind: 'clip'; readonly min: number | null; readonly max: number | null }
   | { readonly kind: 'leakyRelu'; readonly slope: number }
   | { readonly kind: 'elu'; readonly alpha: number }
-  | { readonly kind: 'hardSigmoid'; readonly alpha: number; readonly beta: number };
+  | { readonly kind: 'hardSigmoid'; readonly alpha: number; readonly beta: number }
+  | { readonly kind: 'selu'; readonly alpha: number; readonly gamma: number }
+  | { readonly kind: 'celu'; readonly alpha: number }
+  | { readonly kind: 'thresholdedRelu'; readonly alpha: number }
+  | { readonly kind: 'shrink'; readonly lambda: number; readonly bias: number };
+
+const PARAMETRIC = ['clip', 'leakyRelu', 'elu', 'hardSigmoid', 'selu', 'celu', 'thresholdedRelu', 'shrink'] as const;
 
 const activationField: Field<Activation> = {
   read(json) {
     if (typeof json.value === 'string') return json.oneOf(...PLAIN);
-    const kind = json.get('kind').oneOf('clip', 'leakyRelu', 'elu', 'hardSigmoid');
+    const kind = json.get('kind').oneOf(...PARAMETRIC);
     switch (kind) {
       case 'clip': {
         const bound = orNull(anyNumber);
@@ -41,9 +48,16 @@ const activationField: Field<Activation> = {
       case 'leakyRelu':
         return { kind, slope: anyNumber.read(json.get('slope')) };
       case 'elu':
+      case 'celu':
         return { kind, alpha: positive.read(json.get('alpha')) };
       case 'hardSigmoid':
         return { kind, alpha: anyNumber.read(json.get('alpha')), beta: anyNumber.read(json.get('beta')) };
+      case 'selu':
+        return { kind, alpha: anyNumber.read(json.get('alpha')), gamma: anyNumber.read(json.get('gamma')) };
+      case 'thresholdedRelu':
+        return { kind, alpha: anyNumber.read(json.get('alpha')) };
+      case 'shrink':
+        return { kind, lambda: anyNumber.read(json.get('lambda')), bias: anyNumber.read(json.get('bias')) };
     }
   },
 };

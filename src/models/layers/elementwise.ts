@@ -35,7 +35,26 @@ export const add = define<AddLayer>({
   },
 });
 
-const BINARY = ['add', 'sub', 'mul', 'div', 'max', 'min', 'pow'] as const satisfies readonly BinaryKind[];
+const BINARY = [
+  'add',
+  'sub',
+  'mul',
+  'div',
+  'max',
+  'min',
+  'pow',
+  'fmod',
+  'integerDiv',
+  'integerMod',
+  'equal',
+  'less',
+  'lessOrEqual',
+  'greater',
+  'greaterOrEqual',
+  'and',
+  'or',
+  'xor',
+] as const satisfies readonly BinaryKind[];
 
 /** A function of two inputs, element by element, that broadcast to each other as in NumPy and ONNX. */
 export interface BinaryLayer extends LayerBase {
@@ -43,8 +62,8 @@ export interface BinaryLayer extends LayerBase {
   readonly operator: (typeof BINARY)[number];
 }
 
-/** NumPy's rule: aligned at the last dimensions, where 1 and a missing dimension repeat. */
-function broadcastShapes(layer: BinaryLayer, x: LayerShape, y: LayerShape): number[] {
+/** NumPy's rule: aligned at the last dimensions, where 1 and a missing dimension repeat. Throws INVALID_NETWORK. */
+export function broadcastShapes(layer: LayerBase & { readonly kind: string }, x: LayerShape, y: LayerShape): number[] {
   const rank = Math.max(x.length, y.length);
   return Array.from({ length: rank }, (_, dimension) => {
     const [a, b] = [x, y].map((shape) => shape[dimension - rank + shape.length] ?? 1) as [number, number];
@@ -62,7 +81,23 @@ export const binary = define<BinaryLayer>({
   build: ({ b }, { operator }, [x, y], activation) => binaryOp(b, operator, x, y as Tensor, { activation }),
 });
 
-const UNARY = ['exp', 'log', 'sqrt', 'neg', 'abs', 'reciprocal', 'erf'] as const satisfies readonly UnaryKind[];
+const UNARY = [
+  'exp',
+  'log',
+  'sqrt',
+  'neg',
+  'abs',
+  'reciprocal',
+  'erf',
+  'sign',
+  'floor',
+  'ceil',
+  'round',
+  'trunc',
+  'not',
+  'isNaN',
+  'isInf',
+] as const satisfies readonly UnaryKind[];
 
 /** A function of one variable, element by element. */
 export interface UnaryLayer extends LayerBase {

@@ -18,6 +18,16 @@ export const VALUE_TYPES = [
   'uint32',
   'uint64',
   'bool',
+  'float8e4m3fn',
+  'float8e4m3fnuz',
+  'float8e5m2',
+  'float8e5m2fnuz',
+  'float8e8m0',
+  'float4e2m1',
+  'int4',
+  'uint4',
+  'int2',
+  'uint2',
 ] as const;
 export type ValueType = (typeof VALUE_TYPES)[number];
 

@@ -1,11 +1,12 @@
 import { adaptiveAveragePool as adaptiveAveragePoolOp } from '../../kernels/ops/adaptivePool/adaptivePool.js';
 import { globalAveragePool as globalAveragePoolOp } from '../../kernels/ops/globalAveragePool/globalAveragePool.js';
 import { averagePool as averagePoolOp, maxPool as maxPoolOp } from '../../kernels/ops/pool/pool.js';
+import { maxPoolIndices as maxPoolIndicesOp } from '../../kernels/ops/maxPoolIndices/maxPoolIndices.js';
 import { pooledLength } from '../../kernels/ops/window.js';
 import type { LayerBase, LayerShape, Padding } from '../network.js';
 import { asMap, define, fail, ONE_INPUT, type Inputs } from './definition.js';
-import { added, flag, padding, pair, side } from './fields.js';
-import { inRows } from './layout.js';
+import { added, flag, oneOf, padding, pair, side } from './fields.js';
+import { inDense, inRows } from './layout.js';
 
 interface WindowLayer extends LayerBase {
   readonly kernel: readonly [height: number, width: number];
@@ -25,6 +26,11 @@ export interface AveragePoolLayer extends WindowLayer {
   readonly kind: 'averagePool';
 }
 export type PoolLayer = MaxPoolLayer | AveragePoolLayer;
+/** Where max pooling finds its values: places in [N, C, H, W], with lines or columns of a map one after another. */
+export interface MaxPoolIndicesLayer extends WindowLayer {
+  readonly kind: 'maxPoolIndices';
+  readonly order: 'rowMajor' | 'columnMajor';
+}
 
 const WINDOW_FIELDS = {
   kernel: pair(side),
@@ -35,7 +41,7 @@ const WINDOW_FIELDS = {
   countIncludePad: flag,
 } as const;
 
-function pooledShape(layer: PoolLayer, [input]: Inputs<LayerShape>): number[] {
+function pooledShape(layer: PoolLayer | MaxPoolIndicesLayer, [input]: Inputs<LayerShape>): number[] {
   const [n, channels, height, width] = asMap(layer, input);
   const { stride, padding: around, ceilMode, dilation } = layer;
   const reach = [0, 1].map((axis) => ((layer.kernel[axis] as number) - 1) * (dilation[axis] as number) + 1) as [
@@ -67,6 +73,14 @@ export const averagePool = define<AveragePoolLayer>({
   fields: WINDOW_FIELDS,
   shape: pooledShape,
   build: ({ b }, layer, [x]) => averagePoolOp(b, inRows(b, x), layer),
+});
+
+export const maxPoolIndices = define<MaxPoolIndicesLayer>({
+  kind: 'maxPoolIndices',
+  inputs: ONE_INPUT,
+  fields: { ...WINDOW_FIELDS, order: oneOf('rowMajor', 'columnMajor') },
+  shape: pooledShape,
+  build: ({ b }, layer, [x]) => maxPoolIndicesOp(b, inDense(b, x), layer),
 });
 
 /** Mean over all pixels: [N, C, H, W] -> [N, C, 1, 1], or [N, C] when `flatten`. */

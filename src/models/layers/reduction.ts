@@ -5,6 +5,7 @@ import {
   reduceMax,
   reduceMean,
   reduceMin,
+  reduceProduct,
   reduceSum,
 } from '../../kernels/ops/reduce/reduce.js';
 import { logSoftmax as logSoftmaxOp, softmax as softmaxOp } from '../../kernels/ops/softmax/softmax.js';
@@ -15,7 +16,14 @@ import { checkAxis, define, fail, ONE_INPUT, product, show, type Inputs } from '
 import { added, axis, flag, list, oneOf } from './fields.js';
 import { inDense } from './layout.js';
 
-const REDUCTIONS = { sum: reduceSum, mean: reduceMean, max: reduceMax, min: reduceMin, l2: reduceL2 } as const;
+const REDUCTIONS = {
+  sum: reduceSum,
+  mean: reduceMean,
+  product: reduceProduct,
+  max: reduceMax,
+  min: reduceMin,
+  l2: reduceL2,
+} as const;
 
 /** Takes some axes together; they go, or stay as dimensions of size 1. */
 export interface ReduceLayer extends LayerBase {
@@ -28,7 +36,7 @@ export interface ReduceLayer extends LayerBase {
 export const reduce = define<ReduceLayer>({
   kind: 'reduce',
   inputs: ONE_INPUT,
-  fields: { operator: oneOf('sum', 'mean', 'max', 'min', 'l2'), axes: list(axis), keepDims: flag },
+  fields: { operator: oneOf('sum', 'mean', 'product', 'max', 'min', 'l2'), axes: list(axis), keepDims: flag },
   shape(layer, [input]) {
     for (const along of layer.axes) checkAxis(layer, along, input);
     return input.flatMap((size, place) => (layer.axes.includes(place) ? (layer.keepDims ? [1] : []) : [size]));

@@ -1,16 +1,19 @@
 import type { Layer, LayerBase, LayerKind } from '../network.js';
 import { activation, prelu } from './activation.js';
 import { channelShuffle, concat, expand, flatten, reshape, slice, transpose } from './arrangement.js';
-import { conv2d } from './convolution.js';
+import { conv2d, convTranspose2d } from './convolution.js';
 import type { LayerDefinition } from './definition.js';
 import { dense, dense2d } from './dense.js';
 import { add, binary, dropout, stochasticDepth, unary } from './elementwise.js';
 import type { Field, WeightRole } from './fields.js';
 import { input, parameter } from './input.js';
 import { batchNorm, channelNorm, groupNorm, l2Normalize, layerNorm, localResponseNorm } from './norms.js';
-import { adaptiveAveragePool, averagePool, globalAveragePool, maxPool } from './pooling.js';
+import { cumulativeSum, roundTo } from './numbers.js';
+import { adaptiveAveragePool, averagePool, globalAveragePool, maxPool, maxPoolIndices } from './pooling.js';
 import { logSoftmax, matmul, reduce, softmax } from './reduction.js';
+import { argExtreme, gather, gatherElements, topK, where } from './selection.js';
 import { pad, resize, zeroPad } from './spatial.js';
+import { conv3d, convTranspose3d } from './volume.js';
 
 /** Every kind of layer. */
 const DEFINITIONS: { readonly [K in LayerKind]: LayerDefinition<Extract<Layer, { readonly kind: K }>> } = {
@@ -50,6 +53,17 @@ const DEFINITIONS: { readonly [K in LayerKind]: LayerDefinition<Extract<Layer, {
   softmax,
   logSoftmax,
   matmul,
+  convTranspose2d,
+  conv3d,
+  convTranspose3d,
+  maxPoolIndices,
+  where,
+  gather,
+  gatherElements,
+  argExtreme,
+  topK,
+  roundTo,
+  cumulativeSum,
 };
 
 export const LAYER_KINDS = Object.keys(DEFINITIONS) as LayerKind[];

@@ -25,13 +25,13 @@ export const zeroPad = define<ZeroPadLayer>({
   build: ({ b }, layer, [x]) => zeroPadOp(b, inRows(b, x), layer.padding),
 });
 
-/** Any other padding: along any axis, with a value, mirrored or repeated; constant padding may be negative and then cuts. */
+/** Any other padding: along any axis, with a value, mirrored, repeated at the edge or as a whole; constant padding may be negative and then cuts. */
 export interface PadLayer extends LayerBase {
   readonly kind: 'pad';
   readonly axes: readonly number[];
   readonly before: readonly number[];
   readonly after: readonly number[];
-  readonly mode: 'constant' | 'reflect' | 'edge';
+  readonly mode: 'constant' | 'reflect' | 'edge' | 'wrap';
   /** Of the constant border; 0 for the other modes. */
   readonly value: number;
 }
@@ -43,7 +43,7 @@ export const pad = define<PadLayer>({
     axes: list(axis),
     before: list(position),
     after: list(position),
-    mode: oneOf('constant', 'reflect', 'edge'),
+    mode: oneOf('constant', 'reflect', 'edge', 'wrap'),
     value: anyNumber,
   },
   shape(layer, [input]) {

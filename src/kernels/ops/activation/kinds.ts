@@ -18,6 +18,10 @@ export type PlainActivation = 'relu' | 'relu6' | keyof typeof PLAIN;
  *   2019, MobileNetV3).
  * - `gelu`: x Phi(x), Phi being the normal distribution; `geluTanh` has 0.5 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) for
  *   Phi(x) (Hendrycks and Gimpel 2016). `mish`: x tanh(softplus(x)) (Misra 2019).
+ * - `softsign`: x / (1 + |x|). `selu`: gamma x where x > 0, else gamma alpha (exp(x) - 1) (Klambauer et al. 2017). `celu`: x where
+ *   x > 0, else alpha (exp(x / alpha) - 1), alpha > 0 (Barron 2017).
+ * - `thresholdedRelu`: x where x > alpha, else 0 (Konda, Memisevic and Krueger 2015). `shrink`: x - bias where x > lambda, x + bias
+ *   where x < -lambda, else 0; with bias = lambda >= 0 the soft threshold.
  */
 export type Activation =
   | PlainActivation
@@ -25,7 +29,11 @@ export type Activation =
   | { readonly kind: 'clip'; readonly min: number; readonly max: number }
   | { readonly kind: 'leakyRelu'; readonly slope: number }
   | { readonly kind: 'elu'; readonly alpha: number }
-  | { readonly kind: 'hardSigmoid'; readonly alpha: number; readonly beta: number };
+  | { readonly kind: 'hardSigmoid'; readonly alpha: number; readonly beta: number }
+  | { readonly kind: 'selu'; readonly alpha: number; readonly gamma: number }
+  | { readonly kind: 'celu'; readonly alpha: number }
+  | { readonly kind: 'thresholdedRelu'; readonly alpha: number }
+  | { readonly kind: 'shrink'; readonly lambda: number; readonly bias: number };
 
 /** An activation as WGSL. Where it is a clamp, `bounds` says so: kernels that fuse it then share one program. */
 export interface ActivationFunction extends PointwiseFunction {
@@ -49,6 +57,7 @@ const PLAIN = {
     gradient: 'dy * geluTanhDerivative(x)',
     gradientOf: 'input',
   },
+  softsign: { value: 'x / (1.0 + abs(x))', gradient: 'dy / ((1.0 + abs(x)) * (1.0 + abs(x)))', gradientOf: 'input' },
   mish: { value: 'x * mishFactor(x)', gradient: 'dy * mishDerivative(x)', gradientOf: 'input' },
 } as const satisfies Record<string, PointwiseFunction>;
 
@@ -119,6 +128,47 @@ export function activationFunction(activation: Activation): ActivationFunction {
         gradientOf: 'output',
         bounds: null,
       };
+    case 'selu': {
+      const [alpha, gamma] = [`f32(${finite(given.alpha)})`, `f32(${finite(given.gamma)})`];
+      return {
+        kind,
+        value: `${gamma} * select(${alpha} * (exp(min(x, vec4f())) - 1.0), x, x > vec4f())`,
+        gradient: `dy * ${gamma} * select(${alpha} * exp(min(x, vec4f())), vec4f(1.0), x > vec4f())`,
+        gradientOf: 'input',
+        bounds: null,
+      };
+    }
+    case 'celu': {
+      if (!(given.alpha > 0)) throw invalid(activation, 'alpha must be above 0');
+      const alpha = `f32(${finite(given.alpha)})`;
+      return {
+        kind,
+        value: `select(${alpha} * (exp(min(x, vec4f()) / ${alpha}) - 1.0), x, x > vec4f())`,
+        gradient: `dy * select(exp(min(x, vec4f()) / ${alpha}), vec4f(1.0), x > vec4f())`,
+        gradientOf: 'input',
+        bounds: null,
+      };
+    }
+    case 'thresholdedRelu': {
+      const isAbove = `x > vec4f(${finite(given.alpha)})`;
+      return {
+        kind,
+        value: `select(vec4f(), x, ${isAbove})`,
+        gradient: `select(vec4f(), dy, ${isAbove})`,
+        gradientOf: 'input',
+        bounds: null,
+      };
+    }
+    case 'shrink': {
+      const [lambda, bias] = [`vec4f(${finite(given.lambda)})`, `f32(${finite(given.bias)})`];
+      return {
+        kind,
+        value: `select(select(vec4f(), x + ${bias}, x < -${lambda}), x - ${bias}, x > ${lambda})`,
+        gradient: `select(vec4f(), dy, (x < -${lambda}) | (x > ${lambda}))`,
+        gradientOf: 'input',
+        bounds: null,
+      };
+    }
     default:
       return { kind, ...PLAIN[kind], bounds: null };
   }

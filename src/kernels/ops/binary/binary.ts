@@ -1,18 +1,19 @@
 import type { PlanBuilder } from '../../planBuilder.js';
-import type { LayoutKind, Shape, Tensor } from '../../tensor.js';
+import type { Tensor } from '../../tensor.js';
 import { type Activation, activation, activationGradient } from '../activation/activation.js';
 import { splitActivation } from '../activation/fused.js';
 import { activationFunction } from '../activation/kinds.js';
-import { broadcastShape, type Operand, operand } from '../elementwise/broadcast.js';
+import { broadcastShape, layoutOfAll, type Operand, operand } from '../elementwise/broadcast.js';
 import { elementwise, summed } from '../elementwise/elementwise.js';
 import pointwiseFunctions from '../pointwise/functions.wgsl.js';
+import integerFunctions from './integer.wgsl.js';
 import powerFunctions from './power.wgsl.js';
 
 /** A function of `a` and `b` in WGSL, over vec4f element by element. */
 export interface BinaryFunction {
   readonly value: string;
-  /** Gradients of a and b, of `dy` and of the operands that `reads` names. */
-  readonly gradients: readonly [BinaryGradient, BinaryGradient];
+  /** Gradients of a and b, of `dy` and of the operands that `reads` names; null for functions that have none. */
+  readonly gradients: readonly [BinaryGradient, BinaryGradient] | null;
   readonly functions?: string;
 }
 interface BinaryGradient {
@@ -21,6 +22,9 @@ interface BinaryGradient {
 }
 
 const AB = ['a', 'b'] as const;
+
+/** Truth values are 1 and 0. */
+const isTrue = (condition: string): string => `select(vec4f(), vec4f(1.0), ${condition})`;
 
 const BINARY = {
   add: {
@@ -74,6 +78,27 @@ const BINARY = {
     ],
     functions: powerFunctions,
   },
+  // a - b trunc(a / b): the remainder has the sign of a, as C's fmod.
+  fmod: {
+    value: 'a % b',
+    gradients: [
+      { expression: 'dy', reads: [] },
+      { expression: '-dy * trunc(a / b)', reads: AB },
+    ],
+  },
+  // Of integers below 2^31 in magnitude, exact: a quotient of floats that should be whole may fall short of it.
+  integerDiv: { value: 'vec4f(vec4i(a) / vec4i(b))', gradients: null },
+  /** The remainder has the sign of b, as Python's. */
+  integerMod: { value: 'integerModulo(a, b)', gradients: null, functions: integerFunctions },
+  equal: { value: isTrue('a == b'), gradients: null },
+  less: { value: isTrue('a < b'), gradients: null },
+  lessOrEqual: { value: isTrue('a <= b'), gradients: null },
+  greater: { value: isTrue('a > b'), gradients: null },
+  greaterOrEqual: { value: isTrue('a >= b'), gradients: null },
+  // Of truth values: 0 is false, all else true.
+  and: { value: isTrue('(a != vec4f()) & (b != vec4f())'), gradients: null },
+  or: { value: isTrue('(a != vec4f()) | (b != vec4f())'), gradients: null },
+  xor: { value: isTrue('(a != vec4f()) != (b != vec4f())'), gradients: null },
 } as const satisfies Record<string, BinaryFunction>;
 
 /** `pow`: of a negative base, the exponent must be an integer. */
@@ -86,7 +111,7 @@ export interface BinaryOptions {
 
 /**
  * x `kind` y element by element, then the activation, in NumPy's and ONNX's broadcasting: shapes are aligned at their last
- * dimension, where a size of 1 and a missing dimension repeat; up to six dimensions. The result lies in rows where an operand
+ * dimension, where a size of 1 and a missing dimension repeat; up to eight dimensions. The result lies in rows where an operand
  * does and its rank allows it (2 or 4), and is dense otherwise. Throws `INVALID_SHAPE` where the shapes do not broadcast.
  */
 export function binary(b: PlanBuilder, kind: BinaryKind, x: Tensor, y: Tensor, options: BinaryOptions = {}): Tensor {
@@ -109,7 +134,7 @@ export function broadcastOperation(
   const shape = broadcastShape(label, x.shape, y.shape);
   const operands = { a: x, b: y };
   const inputs = [x.tensor, y.tensor];
-  const layout = layoutOf(inputs, shape);
+  const layout = layoutOfAll(inputs, shape);
   const dtype = inputs.find((tensor) => tensor.layout === layout)?.dtype;
   const result = b.temporary(`${x.tensor.label} ${label} ${y.tensor.label}`, shape, {
     layout,
@@ -126,11 +151,13 @@ fn finish(x: vec4f) -> vec4f {
 }`,
   };
   elementwise(b, { label, formula, operands: [x, y] }, result);
+  const { gradients } = f;
+  if (!gradients) return result;
   b.differentiable(inputs, result, (gradient, needs) => {
     const dy = fused ? activationGradient(b, result, gradient, fused) : gradient;
     return AB.map((name, index) => {
       if (!needs[index]) return null;
-      const { expression, reads } = f.gradients[index] as BinaryGradient;
+      const { expression, reads } = gradients[index] as BinaryGradient;
       const partial = {
         label: `${label} gradient`,
         formula: { names: ['dy', ...reads], expression, ...(f.functions && { functions: f.functions }) },
@@ -146,9 +173,4 @@ fn finish(x: vec4f) -> vec4f {
     });
   });
   return separate ? activation(b, result, separate) : result;
-}
-
-function layoutOf(operands: readonly Tensor[], shape: Shape): LayoutKind {
-  const fitsRows = shape.length === 2 || shape.length === 4;
-  return fitsRows && operands.some(({ layout }) => layout === 'rows') ? 'rows' : 'dense';
 }

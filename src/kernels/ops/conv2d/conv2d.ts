@@ -52,8 +52,7 @@ export function conv2d(
   const [, groupChannels, kh = 1, kw = 1] = weight.shape;
   const { groups } = attributes;
   const geometry = forwardGeometry(x, y, [kh, kw], attributes);
-  const isDepthwise = groupChannels === 1;
-  if (isDepthwise) {
+  if (groupChannels === 1) {
     depthwise(b, { x, weight, y, geometry, epilogue: { bias, residual, activation: fused } });
   } else {
     const epilogueHere = { bias, residual, activation: fused };
@@ -68,9 +67,7 @@ export function conv2d(
       if (input === residual) return dy;
       if (input === bias) return both?.dBias ?? sumRows(b, dy);
       const operands = { x, weight, dy, geometry, groups };
-      if (input === weight) return isDepthwise ? depthwiseWeightGradient(b, operands) : weightGradient(b, operands);
-      if (isDepthwise) return depthwiseInputGradient(b, operands);
-      return hasPhases(geometry) ? stridedInputGradient(b, operands) : inputGradient(b, operands);
+      return input === weight ? convolutionWeightGradient(b, operands) : convolutionInputGradient(b, operands);
     });
   });
   return separate ? activation(b, y, separate) : y;
@@ -118,7 +115,13 @@ function checkEpilogue(y: Tensor, { bias, residual }: Conv2dEpilogue): void {
 
 const spatial = (tensor: Tensor): Pair => [tensor.shape[2] as number, tensor.shape[3] as number];
 
-function forwardGeometry(x: Tensor, y: Tensor, kernel: readonly number[], attributes: Conv2dAttributes): PatchGeometry {
+/** How the taps of a convolution of x to y fall. */
+export function forwardGeometry(
+  x: Tensor,
+  y: Tensor,
+  kernel: readonly number[],
+  attributes: Conv2dAttributes,
+): PatchGeometry {
   const { padding, stride, dilation } = attributes;
   return {
     size: spatial(x),
@@ -139,6 +142,16 @@ export interface ConvolutionGradient {
   readonly geometry: PatchGeometry;
   readonly groups: number;
 }
+
+/** dx of any convolution; of `x` only the shape counts. */
+export function convolutionInputGradient(b: PlanBuilder, operands: ConvolutionGradient): Tensor {
+  if (operands.weight.shape[1] === 1) return depthwiseInputGradient(b, operands);
+  return hasPhases(operands.geometry) ? stridedInputGradient(b, operands) : inputGradient(b, operands);
+}
+
+/** dw of any convolution. */
+export const convolutionWeightGradient = (b: PlanBuilder, operands: ConvolutionGradient): Tensor =>
+  operands.weight.shape[1] === 1 ? depthwiseWeightGradient(b, operands) : weightGradient(b, operands);
 
 /** dx: the transposed weights times the patches of dy. */
 function inputGradient(b: PlanBuilder, { x, weight, dy, geometry, groups }: ConvolutionGradient): Tensor {

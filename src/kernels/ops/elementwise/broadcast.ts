@@ -1,9 +1,9 @@
 import { EngineError } from '../../errors.js';
-import type { Shape, Tensor } from '../../tensor.js';
+import type { LayoutKind, Shape, Tensor } from '../../tensor.js';
 import { stridesOf } from '../view/view.js';
 
 /** Most dimensions that broadcasting takes. */
-const MAX_RANK = 6;
+const MAX_RANK = 8;
 
 /**
  * A tensor as an operand. `shape` is what it counts as beside the others: its own, or, of a dense tensor, another view of the
@@ -33,6 +33,12 @@ export function broadcastShape(what: string, x: Shape, y: Shape): Shape {
     }
     return Math.max(a, b);
   });
+}
+
+/** Where a result of several tensors lies: in rows where one of them does and the rank allows it, else dense. */
+export function layoutOfAll(operands: readonly Tensor[], shape: Shape): LayoutKind {
+  const fitsRows = shape.length === 2 || shape.length === 4;
+  return fitsRows && operands.some(({ layout }) => layout === 'rows') ? 'rows' : 'dense';
 }
 
 /** An operand's strides along the dimensions of `whole`, 0 where it repeats. */

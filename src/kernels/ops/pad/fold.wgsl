@@ -1,6 +1,6 @@
 // Gradient of padding one dimension by its border: element j of `size` gets the gradient of its own place j + before, of all
-// places past the edge where it is the outermost (border 1), or of its mirror images around the outermost ones (border 2). `p` is
-// put behind it as a constant.
+// places past the edge where it is the outermost (border 1), of its mirror images around the outermost ones (border 2), or of
+// all its repetitions (border 3). `p` is put behind it as a constant.
 struct Parameters { count: u32, per_row: u32, inner: i32, size: i32, padded: i32, before: i32, border: u32, stride: u32, padded_stride: u32 }
 @group(0) @binding(0) var<storage, read> dy: array<T0>;
 @group(0) @binding(1) var<storage, read_write> dx: array<T1>;
@@ -36,6 +36,12 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
     let right = p.before + 2 * (p.size - 1) - j;
     if (j < p.size - 1 && right < p.padded) {
       sum += f32(dy[start + right * p.inner]);
+    }
+  }
+  if (p.border == 3u) {
+    sum = 0.0;
+    for (var at = own % p.size; at < p.padded; at += p.size) {
+      sum += f32(dy[start + at * p.inner]);
     }
   }
   dx[row * p.stride + u32(element)] = T1(sum);

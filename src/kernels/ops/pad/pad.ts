@@ -15,7 +15,7 @@ export interface AxisPadding {
 }
 
 export interface PadAttributes {
-  /** `reflect` mirrors around the outermost elements without repeating them and so reaches size - 1 far. */
+  /** `reflect` mirrors around the outermost elements without repeating them and so reaches size - 1 far; `wrap` begins anew. */
   readonly border: Border;
   /** What a constant border is made of; 0 without. */
   readonly value?: number;
@@ -60,6 +60,9 @@ export function pad(b: PlanBuilder, x: Tensor, paddings: readonly AxisPadding[],
   });
 }
 
+/** How the kernel names borders. */
+const FOLDED = { constant: 0, edge: 1, reflect: 2, wrap: 3 } as const satisfies Record<Border, number>;
+
 /** The gradient with one axis back at its size before the padding. */
 function fold(b: PlanBuilder, dy: Tensor, axis: number, size: number, before: number, border: Border): Tensor {
   const shape = dy.shape.map((padded, i) => (i === axis ? size : padded));
@@ -74,7 +77,7 @@ function fold(b: PlanBuilder, dy: Tensor, axis: number, size: number, before: nu
     to.size,
     from.size,
     before,
-    border === 'edge' ? 1 : 2,
+    FOLDED[border],
     to.rowStride,
     from.rowStride,
   ];

@@ -1,6 +1,14 @@
 // Functions of one variable that WGSL lacks, or has only with results that drivers may spoil: exp overflows behind 88.7, and
 // infinities are undefined behaviour. A derivative takes the input x, or the output y where that suffices.
 
+// 1 or 0. By the bits: a compiler may assume that comparisons meet neither NaN nor infinities.
+fn isNotANumber(x: vec4f) -> vec4f {
+  return select(vec4f(), vec4f(1.0), (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u));
+}
+fn isInfinite(x: vec4f) -> vec4f {
+  return select(vec4f(), vec4f(1.0), (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) == vec4u(0x7f800000u));
+}
+
 fn sigmoid(x: vec4f) -> vec4f {
   return 1.0 / (1.0 + exp(-max(x, vec4f(-88.0))));
 }

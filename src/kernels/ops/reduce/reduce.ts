@@ -15,7 +15,7 @@ export interface ReduceAttributes {
   readonly keepDims?: boolean;
 }
 
-type Kind = 'sum' | 'mean' | 'max' | 'min' | 'l2';
+type Kind = 'sum' | 'mean' | 'product' | 'max' | 'min' | 'l2';
 
 /** Sum over `axes`. The result lies in rows where `x` does and the rank allows it, else dense; the order of addition is fixed. */
 export const reduceSum = (b: PlanBuilder, x: Tensor, attributes: ReduceAttributes = {}): Tensor =>
@@ -24,6 +24,10 @@ export const reduceSum = (b: PlanBuilder, x: Tensor, attributes: ReduceAttribute
 /** Mean over `axes`, as `reduceSum`. */
 export const reduceMean = (b: PlanBuilder, x: Tensor, attributes: ReduceAttributes = {}): Tensor =>
   reduce(b, 'mean', x, attributes);
+
+/** Product over `axes`. It has no gradient. */
+export const reduceProduct = (b: PlanBuilder, x: Tensor, attributes: ReduceAttributes = {}): Tensor =>
+  reduce(b, 'product', x, attributes);
 
 /** Largest element over `axes`. Equal ones share the gradient, as in PyTorch's `amax`. */
 export const reduceMax = (b: PlanBuilder, x: Tensor, attributes: ReduceAttributes = {}): Tensor =>
@@ -54,6 +58,7 @@ function reduce(b: PlanBuilder, kind: Kind, x: Tensor, { axes, keepDims = false 
   const scale = kind === 'mean' ? 1 / (elementCount(x.shape) / elementCount(shape)) : 1;
   const plain: ReductionKind = kind === 'mean' ? 'sum' : kind;
   reduction(b, { label: y.label, kind: plain, x, y, ...loops, scale });
+  if (kind === 'product') return y;
   return b.differentiable([x], y, (dy) => [gradient(b, plain, x, y, dy, target, scale)]);
 }
 

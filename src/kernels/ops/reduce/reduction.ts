@@ -17,10 +17,11 @@ interface Formula {
 }
 
 /** `ties` counts the elements that equal a given result. */
-export type ReductionKind = 'sum' | 'l2' | 'max' | 'min' | 'ties';
+export type ReductionKind = 'sum' | 'product' | 'l2' | 'max' | 'min' | 'ties';
 
 const FORMULAS: Readonly<Record<ReductionKind, Formula>> = {
   sum: { term: 'value', combine: 'a + b', finish: 'total * p.scale', start: 0 },
+  product: { term: 'value', combine: 'a * b', finish: 'total', start: 1 },
   l2: { term: 'value * value', combine: 'a + b', finish: 'sqrt(total)', start: 0 },
   max: { term: 'value', combine: 'max(a, b)', finish: 'total', start: Number.NEGATIVE_INFINITY },
   min: { term: 'value', combine: 'min(a, b)', finish: 'total', start: Number.POSITIVE_INFINITY },

@@ -11,6 +11,17 @@ const UNARY = {
   reciprocal: { value: '1.0 / x', gradient: '-dy * y * y', gradientOf: 'output' },
   /** Absolute error below 2e-7: see functions.wgsl. */
   erf: { value: 'errorFunction(x)', gradient: 'dy * errorFunctionDerivative(x)', gradientOf: 'input' },
+  // Steps: their gradient is 0 wherever they have one.
+  sign: { value: 'sign(x)', gradient: 'vec4f()', gradientOf: 'output' },
+  floor: { value: 'floor(x)', gradient: 'vec4f()', gradientOf: 'output' },
+  ceil: { value: 'ceil(x)', gradient: 'vec4f()', gradientOf: 'output' },
+  /** To the nearest integer, halves to the even one. */
+  round: { value: 'round(x)', gradient: 'vec4f()', gradientOf: 'output' },
+  trunc: { value: 'trunc(x)', gradient: 'vec4f()', gradientOf: 'output' },
+  /** 1 where x is 0, else 0. */
+  not: { value: 'select(vec4f(), vec4f(1.0), x == vec4f())', gradient: 'vec4f()', gradientOf: 'output' },
+  isNaN: { value: 'isNotANumber(x)', gradient: 'vec4f()', gradientOf: 'output' },
+  isInf: { value: 'isInfinite(x)', gradient: 'vec4f()', gradientOf: 'output' },
 } as const satisfies Record<string, PointwiseFunction>;
 
 export type UnaryKind = keyof typeof UNARY;

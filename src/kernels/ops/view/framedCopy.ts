@@ -6,8 +6,8 @@ import { wholeLength } from './copyView.js';
 import { framedSource, type LoopKind } from './framedSource.js';
 import { stridesOf } from './view.js';
 
-/** What lies outside of the source: a constant, its outermost elements, or its mirror image around them. */
-export type Border = 'constant' | 'edge' | 'reflect';
+/** What lies outside of the source: a constant, its outermost elements, its mirror image around them, or itself once more. */
+export type Border = 'constant' | 'edge' | 'reflect' | 'wrap';
 
 /** Where a dimension of the target meets the source: at source index (i - start) / step. */
 export interface Frame {

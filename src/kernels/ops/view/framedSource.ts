@@ -6,7 +6,7 @@ export type LoopKind = 'whole' | 'shifted' | 'stepped';
 /**
  * WGSL of a copy that writes every element of the target from its place in the source. Along a loop, index i of the target meets
  * index (i - start) / step of the source, if that is an integer in 0 .. limit - 1; elsewhere the target gets `fill`, the nearest
- * element of the source (edge) or the one mirrored at the outermost element (reflect). Loops are unrolled, because a software
+ * element of the source (edge), the one mirrored at the outermost element (reflect) or the source over again (wrap). Loops are unrolled, because a software
  * adapter reads a uniform at a constant index once for all lanes, and else lane by lane.
  */
 export function framedSource(
@@ -57,6 +57,7 @@ function placed(kind: LoopKind, border: Border, p: { start: string; step: string
   const distance = `index - ${p.start}`;
   if (border === 'edge') return `at = clamp(${distance}, 0, ${p.last});`;
   if (border === 'reflect') return `at = ${p.last} - abs(${p.last} - abs(${distance}));`;
+  if (border === 'wrap') return `at = (${distance}) % (${p.last} + 1); at += select(0, ${p.last} + 1, at < 0);`;
   if (kind === 'shifted') return `at = ${distance}; isInside = isInside && at >= 0 && at <= ${p.last};`;
   return `at = (${distance}) / ${p.step}; isInside = isInside && at * ${p.step} == ${distance} && at >= 0 && at <= ${p.last};`;
 }

@@ -11,6 +11,7 @@ const PLAIN: Readonly<Record<Extract<Activation, string>, (x: string, graph: Gra
   sigmoid: plain('Sigmoid'),
   tanh: plain('Tanh'),
   softplus: plain('Softplus'),
+  softsign: plain('Softsign'),
   hardSwish: plain('HardSwish'),
   silu: (x, graph) => operation('Mul', [x, graph.step('Sigmoid', [x])]),
   mish: (x, graph) => operation('Mul', [x, graph.step('Tanh', [graph.step('Softplus', [x])])]),
@@ -50,6 +51,14 @@ export function activation(layer: ActivationLayer, graph: GraphWriter): Operatio
       return operation('Elu', [x], { alpha: { float: kind.alpha } });
     case 'hardSigmoid':
       return operation('HardSigmoid', [x], { alpha: { float: kind.alpha }, beta: { float: kind.beta } });
+    case 'selu':
+      return operation('Selu', [x], { alpha: { float: kind.alpha }, gamma: { float: kind.gamma } });
+    case 'celu':
+      return operation('Celu', [x], { alpha: { float: kind.alpha } });
+    case 'thresholdedRelu':
+      return operation('ThresholdedRelu', [x], { alpha: { float: kind.alpha } });
+    case 'shrink':
+      return operation('Shrink', [x], { lambd: { float: kind.lambda }, bias: { float: kind.bias } });
   }
 }
 

@@ -1,8 +1,10 @@
 import type { Dense2dLayer } from '../../../layers/dense.js';
 import type { ReduceLayer } from '../../../layers/reduction.js';
+import type { ConvTranspose2dLayer } from '../../../layers/convolution.js';
 import type { Conv2dLayer, DenseLayer, Layer } from '../../../network.js';
 import { activation, prelu } from './activations.js';
 import { channelShuffle, expand, reshape, slice, transpose } from './arrangement.js';
+import { binary, unary } from './elementwise.js';
 import { type GraphWriter, inexpressible, type Operation, operation } from './graphWriter.js';
 import { batchNorm, channelNorm, groupNorm, l2Normalize, layerNorm, localResponseNorm } from './norms.js';
 import { adaptiveAveragePool, globalAveragePool, pool } from './pooling.js';
@@ -44,6 +46,7 @@ const REDUCTIONS = {
   mean: 'ReduceMean',
   max: 'ReduceMax',
   min: 'ReduceMin',
+  product: 'ReduceProd',
   l2: 'ReduceL2',
 } as const;
 
@@ -55,16 +58,27 @@ function reduce(layer: ReduceLayer, graph: GraphWriter): Operation {
   return operation('ReduceSum', [x, graph.integers('axes', layer.axes)], { keepdims });
 }
 
-const BINARY = { add: 'Add', sub: 'Sub', mul: 'Mul', div: 'Div', max: 'Max', min: 'Min', pow: 'Pow' } as const;
-const UNARY = {
-  exp: 'Exp',
-  log: 'Log',
-  sqrt: 'Sqrt',
-  neg: 'Neg',
-  abs: 'Abs',
-  reciprocal: 'Reciprocal',
-  erf: 'Erf',
-} as const;
+/** TensorProto.DataType of truth values and of indices. */
+const [INT64, BOOL] = [7, 9];
+
+function convTranspose2d(layer: ConvTranspose2dLayer, graph: GraphWriter): Operation {
+  const { kernel, stride, padding, dilation, groups, outputPadding } = layer;
+  const inputs = [graph.value(layer), graph.weight(layer.weight), ...optional(layer.bias, graph)];
+  return operation('ConvTranspose', inputs, {
+    kernel_shape: kernel,
+    strides: stride,
+    pads: [padding.top, padding.left, padding.bottom, padding.right],
+    output_padding: outputPadding,
+    dilations: dilation,
+    group: groups,
+  });
+}
+
+/** Data, and indices as integers. */
+function indexed(layer: Layer, graph: GraphWriter): string[] {
+  const [data, indices] = graph.allValues(layer) as [string, string];
+  return [data, graph.step('Cast', [indices], { to: INT64 as number })];
+}
 
 /** How each kind of layer is said in ONNX. */
 const WRITERS: Writers = {
@@ -88,8 +102,8 @@ const WRITERS: Writers = {
     const inputs = graph.allValues(layer);
     return operation(inputs.length === 2 ? 'Add' : 'Sum', inputs);
   },
-  binary: (layer, graph) => operation(BINARY[layer.operator], graph.allValues(layer)),
-  unary: (layer, graph) => operation(UNARY[layer.operator], [graph.value(layer)]),
+  binary,
+  unary,
   dropout: (layer, graph) => operation('Dropout', [graph.value(layer), graph.constant('ratio', layer.rate)]),
   // Nothing in evaluation, which is what a file is for.
   stochasticDepth: (layer, graph) => graph.value(layer),
@@ -107,6 +121,18 @@ const WRITERS: Writers = {
   softmax: (layer, graph) => operation('Softmax', [graph.value(layer)], { axis: layer.axis }),
   logSoftmax: (layer, graph) => operation('LogSoftmax', [graph.value(layer)], { axis: layer.axis }),
   matmul: (layer, graph) => operation('MatMul', graph.allValues(layer)),
+  convTranspose2d,
+  where(layer, graph) {
+    const [condition, x, y] = graph.allValues(layer) as [string, string, string];
+    return operation('Where', [graph.step('Cast', [condition], { to: BOOL as number }), x, y]);
+  },
+  gather: (layer, graph) => operation('Gather', indexed(layer, graph), { axis: layer.axis }),
+  gatherElements: (layer, graph) => operation('GatherElements', indexed(layer, graph), { axis: layer.axis }),
+  cumulativeSum(layer, graph) {
+    const axis = graph.integers('axis', [layer.axis]);
+    const attributes = { exclusive: layer.exclusive ? 1 : 0, reverse: layer.reverse ? 1 : 0 };
+    return operation('CumSum', [graph.value(layer), axis], attributes);
+  },
 };
 
 /** Adds a layer to the graph. Throws UNSUPPORTED for what ONNX's operators do not say. */

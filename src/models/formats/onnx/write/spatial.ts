@@ -9,6 +9,8 @@ export function zeroPad(layer: ZeroPadLayer, graph: GraphWriter): Operation {
 
 export function pad(layer: PadLayer, graph: GraphWriter): Operation {
   const { axes, before, after, mode, value } = layer;
+  // Since operator set 19.
+  if (mode === 'wrap') throw inexpressible(layer, 'mode wrap');
   const along = (sizes: readonly number[]): number[] =>
     graph.inputShape(layer).map((_, axis) => sizes[axes.indexOf(axis)] ?? 0);
   const inputs = [graph.value(layer), graph.integers('pads', [...along(before), ...along(after)])];
