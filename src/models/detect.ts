@@ -1,6 +1,8 @@
 import { matchArchitecture } from './architectures/match.js';
 import { ModelError, unsupported } from './errors.js';
 import type { ImportOptions } from './formats/importBuilder.js';
+import { importKerasArchive, isKerasArchive } from './formats/keras/archive.js';
+import { importKerasH5, looksLikeHdf5 } from './formats/keras/h5.js';
 import { importOnnx, looksLikeOnnx } from './formats/onnx.js';
 import {
   holdsNetwork,
@@ -10,6 +12,7 @@ import {
   type SafetensorsFile,
 } from './formats/safetensors.js';
 import { importTfjs, isTfjsModel } from './formats/tfjs.js';
+import { openZip } from './formats/zip/archive.js';
 import { keepWeights, type Model } from './graph.js';
 import type { Layer } from './network.js';
 import { isNetworkJson, networkFromJson } from './networkJson.js';
@@ -18,7 +21,7 @@ import { simplify } from './simplify.js';
 import { endInLogits } from './surgery.js';
 import { validateNetwork } from './validate.js';
 
-export type ModelFormat = 'safetensors' | 'onnx' | 'tfjs' | 'folder';
+export type ModelFormat = 'safetensors' | 'onnx' | 'tfjs' | 'keras' | 'folder';
 export type ModelFiles = Readonly<Record<string, Uint8Array>>;
 
 export interface ImportedModel extends Model {
@@ -29,15 +32,25 @@ export interface ImportedModel extends Model {
 const FOREIGN: readonly { readonly magic: readonly number[]; readonly advice: string }[] = [
   {
     magic: [0x50, 0x4b, 0x03, 0x04],
-    advice: 'a zip archive (PyTorch .pt, .keras): unpack it, or export ONNX or safetensors',
+    advice: 'a zip archive of another kind (PyTorch .pt): unpack it, or export ONNX or safetensors',
   },
-  { magic: [0x89, 0x48, 0x44, 0x46], advice: 'an HDF5 file (Keras .h5): convert it with tensorflowjs_converter' },
   { magic: [0x80, 0x02], advice: 'a Python pickle: save the weights as safetensors, or export ONNX' },
   { magic: [0x1f, 0x8b], advice: 'a gzip file: unpack it' },
 ];
 
 /** Of a folder that Graft exported. */
 const WEIGHTS_FILE = 'model.safetensors';
+
+const looksLikeZip = (bytes: Uint8Array): boolean => [0x50, 0x4b, 3, 4].every((byte, index) => bytes[index] === byte);
+
+/** Whether a zip archive is one model by itself, not a container of model files that somebody packed. */
+export function isModelArchive(bytes: Uint8Array): boolean {
+  try {
+    return isKerasArchive(openZip(bytes));
+  } catch {
+    return false;
+  }
+}
 
 /** JSON begins with a brace, perhaps behind white space or a byte order mark. Returns undefined for anything else. */
 function parseJson(bytes: Uint8Array): unknown {
@@ -101,6 +114,13 @@ function recognise(name: string, bytes: Uint8Array, files: ModelFiles): Candidat
     const read = (options: ImportOptions) => readAnySafetensors(readSafetensors(bytes), options);
     return { name, format: 'safetensors', rank: 0, read };
   }
+  if (looksLikeHdf5(bytes)) {
+    return { name, format: 'keras', rank: 0, read: (options) => importKerasH5(bytes, options) };
+  }
+  const archive = looksLikeZip(bytes) ? openZip(bytes) : null;
+  if (archive && isKerasArchive(archive)) {
+    return { name, format: 'keras', rank: 0, read: (options) => importKerasArchive(archive, options) };
+  }
   const json = parseJson(bytes);
   if (isNetworkJson(json)) {
     return { name, format: 'folder', rank: 2, read: () => readFolder(bytes, companion(files, name)) };
@@ -136,7 +156,7 @@ function unknownFormat(files: ModelFiles): ModelError {
     const foreign = FOREIGN.find(({ magic }) => magic.every((byte, index) => files[name]?.[index] === byte));
     return `${name} is ${foreign ? foreign.advice : 'nothing known'}`;
   });
-  const known = 'ONNX, safetensors, and TF.js layers-models (model.json and its weight files)';
+  const known = 'ONNX, safetensors, TF.js models (model.json and its weight files), and Keras .h5 and .keras';
   return new ModelError('UNKNOWN_FORMAT', `Graft imports ${known}; ${seen.join('; ')}.`);
 }
 

@@ -1,4 +1,5 @@
 import { type Entry, fromBufferPromise, type ZipFile } from 'yauzl';
+import { isModelArchive } from '../models/detect.js';
 import { uploadsById } from '../store/datasets.js';
 import type { UploadRow } from '../store/schema.js';
 import { ServiceError } from './api.js';
@@ -21,7 +22,7 @@ export async function requireUploads({ queries }: Context, ids: readonly string[
   });
 }
 
-/** The files of uploads by name; zip archives are opened. The limit of one upload holds for all unpacked files together. */
+/** The files of uploads by name; zip archives are opened, unless they are a model by themselves (.keras). The limit of one upload holds for all unpacked files together. */
 export async function readModelFiles(context: Context, uploadIds: readonly string[]): Promise<Files> {
   if (uploadIds.length < 1 || uploadIds.length > MAX_FILES) {
     throw badInput(`An import takes 1 to ${MAX_FILES} uploads; got ${uploadIds.length}.`);
@@ -31,7 +32,7 @@ export async function readModelFiles(context: Context, uploadIds: readonly strin
   for (const { filename, hash, bytes } of uploads) {
     collected.reserve(bytes);
     const content = await context.blobs.read(hash);
-    if (!ZIP_MAGIC.every((byte, index) => content[index] === byte)) {
+    if (!ZIP_MAGIC.every((byte, index) => content[index] === byte) || isModelArchive(content)) {
       collected.add(filename, content);
       continue;
     }

@@ -4,6 +4,7 @@ import { describe, test } from 'node:test';
 import sharp from 'sharp';
 import { resnet18 } from '../../src/models/architectures/resnet.js';
 import { findClassifier } from '../../src/models/classifier.js';
+import { writeZip } from '../../src/models/formats/zip/write.js';
 import { importModel } from '../../src/models/detect.js';
 import { writeModel, writeSafetensors } from '../../src/models/formats/safetensors.js';
 import { replaceHead } from '../../src/models/head.js';
@@ -93,11 +94,11 @@ describe('importModel recognises files by what is in them', () => {
     throwsModelError(() => importModel({}), 'INVALID_ARGUMENT', /no file/);
     throwsModelError(() => importModel({ a: onnx(), b: onnx() }), 'INVALID_ARGUMENT', /a, b/);
     throwsModelError(
-      () => importModel({ 'm.pt': Uint8Array.of(0x50, 0x4b, 3, 4) }),
+      () => importModel({ 'm.pt': writeZip([{ name: 'data.pkl', data: Uint8Array.of(1) }]) }),
       'UNKNOWN_FORMAT',
       /m\.pt is a zip/,
     );
-    throwsModelError(() => importModel({ 'm.h5': Uint8Array.of(0x89, 0x48, 0x44, 0x46) }), 'UNKNOWN_FORMAT', /HDF5/);
+    throwsModelError(() => importModel({ 'm.h5': Uint8Array.of(0x1f, 0x8b, 0x44, 0x46) }), 'UNKNOWN_FORMAT', /gzip/);
     throwsModelError(() => importModel({ 'm.onnx': new Uint8Array() }), 'UNKNOWN_FORMAT', /nothing known/);
     const grey = onnxFile({
       nodes: [{ op: 'GlobalAveragePool', inputs: ['x'], outputs: ['y'] }],

@@ -17,8 +17,8 @@ export interface ImportOptions {
 }
 
 type OmitFromEach<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
-/** A layer before its name is made unique. */
-export type LayerDraft = OmitFromEach<Layer, 'learningRateFactor'>;
+/** A layer before its name is made unique. Its learning-rate factor is 1 unless it says otherwise. */
+export type LayerDraft = OmitFromEach<Layer, 'learningRateFactor'> & { readonly learningRateFactor?: number };
 
 /** Collects the layers, weights and problems of a file that is being imported, in topological order. */
 export class ImportBuilder {
@@ -39,7 +39,7 @@ export class ImportBuilder {
       throw new ModelError('INVALID_FILE', `This ${this.format} model has more than ${LIMITS.layers} layers.`);
     }
     const name = this.unique(draft.name || draft.kind, (taken) => this.layers.has(taken));
-    const layer: Layer = { ...draft, name, learningRateFactor: 1 };
+    const layer: Layer = { learningRateFactor: 1, ...draft, name };
     const shape = layerShape(
       layer,
       layer.inputs.map((input) => this.completeShape(input)),
@@ -80,6 +80,11 @@ export class ImportBuilder {
     const unique = this.unique(name, (taken) => this.weights.has(taken));
     this.weights.set(unique, { shape: [...shape], data });
     return unique;
+  }
+
+  /** Values of a weight that was added. */
+  weightData(name: string): Float32Array | undefined {
+    return this.weights.get(name)?.data;
   }
 
   problem(layer: string, kind: string, attribute: string | null): void {

@@ -1,13 +1,11 @@
-import { unsupported } from '../errors.js';
 import type { Model } from '../graph.js';
-import { ImportBuilder, type ImportOptions } from './importBuilder.js';
-import type { Value } from './tfjs/context.js';
-import { KerasConverter } from './tfjs/convert.js';
-import { asObject, fail } from './tfjs/json.js';
-import { readTopology } from './tfjs/topology.js';
-import { readManifest, weightFinder } from './tfjs/weights.js';
+import type { ImportOptions } from './importBuilder.js';
+import { convertKeras } from './keras/convert.js';
+import { namedWeights } from './keras/namedWeights.js';
+import { asObject } from './keras/json.js';
+import { readManifest } from './tfjs/weights.js';
 
-/** Whether parsed JSON looks like the model.json of a TF.js layers-model. */
+/** Whether parsed JSON looks like the model.json of a TF.js model. */
 export function isTfjsModel(json: unknown): boolean {
   return json !== null && typeof json === 'object' && 'modelTopology' in json && 'weightsManifest' in json;
 }
@@ -25,20 +23,6 @@ export function importTfjs(
   options: ImportOptions = {},
 ): Model {
   const file = asObject(json, 'the file');
-  const topology = readTopology(file.modelTopology);
-  const builder = new ImportBuilder('TF.js');
-  const converter = new KerasConverter(builder, weightFinder(readManifest(file.weightsManifest, shard)), options);
-  const values = new Map<string, Value | null>();
-  for (const layer of topology.layers) {
-    const inputs = layer.inputs.map((id) => values.get(id) ?? null);
-    values.set(layer.id, converter.convert(layer, inputs));
-  }
-  builder.throwProblems();
-  const output = values.get(topology.output);
-  if (!output) fail(`its output ${topology.output} does not exist.`);
-  if (output.flattened) {
-    const attribute = 'the network ends in a flattened map of more than one pixel';
-    throw unsupported('TF.js', [{ layer: topology.output, kind: 'output', attribute }]);
-  }
-  return builder.build(topology.name, output.layer, options);
+  const weights = readManifest(file.weightsManifest, shard);
+  return convertKeras('TF.js', file.modelTopology, namedWeights(weights), 'keras2', options);
 }

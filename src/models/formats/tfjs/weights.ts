@@ -1,6 +1,6 @@
 import type { WeightTensor } from '../../network.js';
 import { checkedElements, STORED_BYTES, type StoredType, toFloat32 } from '../numbers.js';
-import { asList, asObject, asText, fail, type JsonObject, show } from './json.js';
+import { asList, asObject, asText, fail, type JsonObject, show } from '../keras/json.js';
 
 const TYPES: Readonly<Record<string, StoredType>> = {
   float32: 'f32',
@@ -70,34 +70,3 @@ export function readManifest(
   }
   return weights;
 }
-
-const ALTERNATIVES: Readonly<Record<string, readonly string[]>> = {
-  depthwise_kernel: ['depthwise_kernel', 'kernel'],
-};
-
-/**
- * Finds a layer's weight by TF.js's and Keras's ways of naming: `layer/kernel`, with or without scopes before it and `:0`
- * behind. Throws INVALID_FILE where there is none or its shape is another.
- */
-export function weightFinder(weights: ReadonlyMap<string, WeightTensor>) {
-  const byLayer = new Map<string, WeightTensor | 'ambiguous'>();
-  for (const [name, weight] of weights) {
-    const key = name.replace(/:0$/, '').split('/').slice(-2).join('/');
-    byLayer.set(key, byLayer.has(key) ? 'ambiguous' : weight);
-  }
-  return (layer: string, weightName: string, shape: readonly number[]): Float32Array => {
-    const own = layer.split('/').at(-1) as string;
-    const candidates = (ALTERNATIVES[weightName] ?? [weightName]).flatMap((name) => [
-      weights.get(`${layer}/${name}`),
-      byLayer.get(`${own}/${name}`),
-    ]);
-    const weight = candidates.find((candidate) => candidate !== undefined);
-    if (!weight) fail(`the weight ${layer}/${weightName} is missing from weightsManifest.`);
-    if (weight === 'ambiguous') fail(`several weights of weightsManifest could be ${layer}/${weightName}.`);
-    if (weight.shape.join() !== shape.join()) {
-      fail(`${layer}/${weightName} must be [${shape.join(', ')}]; the file has [${weight.shape.join(', ')}].`);
-    }
-    return weight.data;
-  };
-}
-export type FindWeight = ReturnType<typeof weightFinder>;
