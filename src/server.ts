@@ -7,6 +7,9 @@ import type { Config } from './config.js';
 import { createApollo } from './http/apollo.js';
 import { blobs, thumbnails } from './http/blobs.js';
 import { jsonErrors } from './http/errors.js';
+import { readiness } from './http/health.js';
+import { Metrics } from './http/metrics.js';
+import { identify, requestFields } from './http/requests.js';
 import { uploads } from './http/uploads.js';
 import { serveWebSocket } from './http/websocket.js';
 import { createContext } from './resolvers/context.js';
@@ -61,20 +64,30 @@ export async function startServer(options: {
   readonly logger?: Logger;
 }): Promise<RunningServer> {
   const { config } = options;
-  const logger = options.logger ?? pino({ level: config.logLevel }, pino.destination(2));
-  const services = options.services ?? (await createServices(config, { logger }));
+  const logger = options.logger ?? pino({ level: config.logLevel, mixin: requestFields }, pino.destination(2));
+  const metrics = new Metrics();
+  const services = options.services ?? (await createServices(config, { logger, observer: metrics.observer }));
+  metrics.watch(services);
   const closeServices = async () => {
     if (!options.services) await services.close();
   };
   try {
+    let isStopping = false;
+    let stopped: Promise<void> | null = null;
     const schema = await createSchema();
     const app = express().disable('x-powered-by');
     const httpServer = createServer(app);
     httpServer.requestTimeout = REQUEST_TIMEOUT_MS;
-    const apollo = createApollo(schema, httpServer, logger);
+    const apollo = createApollo(schema, httpServer, metrics, logger);
     await apollo.start();
+    app.use(identify);
     app.get('/', (_request, response) => response.redirect(GRAPHQL_PATH));
     app.get('/healthz', (_request, response) => void response.json({ status: 'ok' }));
+    app.get(
+      '/readyz',
+      readiness(services, () => isStopping, logger),
+    );
+    app.get('/metrics', metrics.handler);
     app.post('/uploads', uploads(services, config, logger));
     app.get(['/blobs/:hash', '/blobs/:hash/:name'], blobs(services, logger));
     app.get('/thumbnails/:hash', thumbnails(services, logger));
@@ -88,8 +101,8 @@ export async function startServer(options: {
     const port = await listen(httpServer, config);
     const url = urlOf(config.host, port);
     logger.info({ url }, 'the server is ready');
-    let stopped: Promise<void> | null = null;
     const stop = async () => {
+      isStopping = true;
       logger.info('the server stops');
       await Promise.all([closeSockets(), apollo.stop()]);
       await closeServices();

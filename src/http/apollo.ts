@@ -8,6 +8,7 @@ import Negotiator from 'negotiator';
 import type { Logger } from 'pino';
 import type { Context } from '../resolvers/context.js';
 import { formatError } from '../resolvers/errors.js';
+import type { Metrics } from './metrics.js';
 import { assertAffordable, depthRule, LIMITS } from '../resolvers/limits.js';
 
 /** Requests under way have this long to end when the server stops. */
@@ -59,7 +60,12 @@ const statusForPlainJson: ApolloServerPlugin<Context> = {
 };
 
 /** Apollo Server for operations over HTTP, not yet started. */
-export function createApollo(schema: GraphQLSchema, httpServer: Server, logger: Logger): ApolloServer<Context> {
+export function createApollo(
+  schema: GraphQLSchema,
+  httpServer: Server,
+  metrics: Metrics,
+  logger: Logger,
+): ApolloServer<Context> {
   return new ApolloServer<Context>({
     schema,
     logger,
@@ -72,6 +78,7 @@ export function createApollo(schema: GraphQLSchema, httpServer: Server, logger: 
     parseOptions: { maxTokens: LIMITS.tokens },
     formatError: (formatted, error) => formatError(formatted, error, logger),
     plugins: [
+      metrics.plugin,
       costLimit,
       statusForPlainJson,
       ApolloServerPluginDrainHttpServer({ httpServer, stopGracePeriodMillis: STOP_GRACE_MS }),

@@ -69,6 +69,17 @@ export async function countQueued(queries: Queries): Promise<number> {
   return Number(count);
 }
 
+/** Jobs by state. */
+export async function countJobs(queries: Queries): Promise<{ queued: number; running: number }> {
+  const rows = await queries
+    .selectFrom('jobs')
+    .select(['state', ({ fn }) => fn.countAll<number>().as('count')])
+    .groupBy('state')
+    .execute();
+  const of = (state: JobRow['state']) => Number(rows.find((row) => row.state === state)?.count ?? 0);
+  return { queued: of('QUEUED'), running: of('RUNNING') };
+}
+
 /** Takes the oldest waiting job, in one statement, so that two readers never take the same. */
 export async function claimNext(queries: Queries, owner: string): Promise<Claim | null> {
   const row = await queries

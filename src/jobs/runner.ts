@@ -6,6 +6,7 @@ import { appendEvent, type RunChange, runsById } from '../store/runs.js';
 import type { RevisionRow, RunRow, RunState } from '../store/schema.js';
 import { DEFAULT_TRAINING_OPTIONS, type ProgressEvent, type TrainingOptions } from '../training/types.js';
 import { Bell, type RunEvents } from './events.js';
+import { NO_OBSERVER, type RunObserver } from './observer.js';
 import { JobError, TRANSIENT_FAILURES, type TrainJob, type TrainOutcome } from './protocol.js';
 import {
   abandoned,
@@ -36,7 +37,7 @@ export class RunQueue {
   private readonly owner = newOwner();
   private readonly bell = new Bell();
   private readonly stopping = new AbortController();
-  private current: { readonly runId: string; readonly abort: AbortController } | null = null;
+  private current: { readonly runId: string; readonly abort: AbortController; readonly began: number } | null = null;
   private loop: Promise<void> | null = null;
 
   constructor(
@@ -44,6 +45,7 @@ export class RunQueue {
     private readonly events: RunEvents,
     private readonly supervisor: Supervisor,
     private readonly logger: Logger,
+    private readonly observer: RunObserver = NO_OBSERVER,
   ) {}
 
   /** Takes up what earlier processes left behind, then works until `stop`. */
@@ -116,7 +118,7 @@ export class RunQueue {
 
   private async process(claim: Claim): Promise<void> {
     const abort = new AbortController();
-    this.current = { runId: claim.runId, abort };
+    this.current = { runId: claim.runId, abort, began: Date.now() };
     let cancelled = false;
     abort.signal.addEventListener('abort', () => {
       cancelled = true;
@@ -134,8 +136,12 @@ export class RunQueue {
       if (cancelled) throw new JobError('ABORTED', 'The run was cancelled before it began.');
       const adapter = device.description || `${device.vendor} ${device.architecture}`.trim();
       await this.append(claim, 'RUNNING', null, { adapter, startedAt: run.startedAt ?? Date.now() });
+      this.observer.stateChanged('RUNNING', { secondsWaited: (Date.now() - run.createdAt) / 1000 });
       const writer = new ProgressWriter(
-        (event) => this.append(claim, 'RUNNING', event),
+        async (event) => {
+          await this.append(claim, 'RUNNING', event);
+          this.observer.progress(event);
+        },
         () => abort.abort(),
       );
       const outcome = await this.supervisor.run(job, abort.signal, (event) => writer.write(event));
@@ -176,18 +182,21 @@ export class RunQueue {
   }
 
   /** The last event of a run, in one transaction with all that it changes. */
-  private end(
+  private async end(
     claim: Claim,
     state: RunState,
     change: RunChange,
     also?: (queries: Queries) => Promise<RunChange>,
   ): Promise<void> {
-    return this.commit(claim, async (queries) => {
+    const finishedAt = Date.now();
+    await this.commit(claim, async (queries) => {
       if (!(await finish(queries, claim))) throw new ClaimLost();
       const more = (await also?.(queries)) ?? {};
       const event = { state, attempt: claim.attempt, progress: null };
-      await appendEvent(queries, claim.runId, event, { ...change, ...more, finishedAt: Date.now() });
+      await appendEvent(queries, claim.runId, event, { ...change, ...more, finishedAt });
     });
+    const began = this.current?.runId === claim.runId ? this.current.began : null;
+    this.observer.stateChanged(state, began === null ? {} : { secondsRun: (finishedAt - began) / 1000 });
   }
 
   private async complete(claim: Claim, run: RunRow, revision: RevisionRow, outcome: TrainOutcome): Promise<void> {

@@ -3,8 +3,11 @@
  * and jobs. All ids are opaque text. All times are epoch milliseconds. Lists come in pages after a cursor (`Page`).
  * Errors are `ServiceError` with a code that goes to the client in `extensions.code`.
  */
+import type { RunObserver } from '../jobs/observer.js';
 import type { Layer, Preprocessing } from '../models/network.js';
 import type { EvaluationResult, Prediction, ProgressEvent, Split, TrainingOptions } from '../training/types.js';
+
+export type { RunObserver };
 
 export type ServiceErrorCode =
   | 'NOT_FOUND'
@@ -37,6 +40,13 @@ export interface Page<T> {
   readonly items: readonly { readonly cursor: string; readonly node: T }[];
   readonly hasNextPage: boolean;
   readonly totalCount: number;
+}
+
+/** Work that waits and runs, and how the worker does. */
+export interface LoadRecord {
+  readonly queued: number;
+  readonly running: number;
+  readonly workerRestarts: number;
 }
 
 export interface GarbageRecord {
@@ -312,6 +322,9 @@ export interface Services {
   predict(input: PredictInput): Promise<readonly PicturePrediction[]>;
   exportRevision(revisionId: string, format: 'SAFETENSORS'): Promise<ExportRecord>;
   device(): Promise<DeviceRecord>;
+  load(): Promise<LoadRecord>;
+  /** Whether requests can be answered: throws where the database or the folder of files is not there. */
+  checkReady(): Promise<void>;
   /** Deletes files that no row refers to, or with `dryRun` only counts them. */
   collectGarbage(input: { readonly dryRun: boolean }): Promise<GarbageRecord>;
 

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Config } from '../config.js';
 import { RunEvents } from '../jobs/events.js';
+import type { RunObserver } from '../jobs/observer.js';
 import { RunQueue } from '../jobs/runner.js';
 import { Supervisor } from '../jobs/supervisor.js';
 import { BlobStore } from '../store/blobs.js';
@@ -21,6 +22,8 @@ import { uploadServices } from './uploads.js';
 
 export interface ServicesOptions {
   readonly logger: Logger;
+  /** Hears what becomes of runs. */
+  readonly observer?: RunObserver;
   /** Module that runs the jobs inside the worker process (see src/jobs/executor.ts). Default: on the GPU. */
   readonly executor?: URL;
 }
@@ -58,7 +61,7 @@ export async function createServices(config: Config, options: ServicesOptions): 
     logger,
   });
   const events = new RunEvents(database);
-  const queue = new RunQueue(database, events, supervisor, logger);
+  const queue = new RunQueue(database, events, supervisor, logger, options.observer);
   const closing = new AbortController();
   const context: Context = {
     config,

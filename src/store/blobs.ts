@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
+import { constants, createReadStream } from 'node:fs';
+import { access, type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { StoreError } from './errors.js';
@@ -79,6 +79,11 @@ export class BlobStore {
     await mkdir(dirname(path), { recursive: true });
     await rename(temporary, path);
     await syncFolder(dirname(path));
+  }
+
+  /** Throws where files cannot be written. */
+  async check(): Promise<void> {
+    await access(this.incoming, constants.W_OK);
   }
 
   /** Bytes of a blob, or null where it does not exist. */

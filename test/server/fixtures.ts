@@ -4,6 +4,7 @@ import { type Client, createClient } from 'graphql-ws';
 import { type Logger, pino } from 'pino';
 import WebSocket from 'ws';
 import { type Config, loadConfig } from '../../src/config.js';
+import { requestFields } from '../../src/http/requests.js';
 import { type RunningServer, startServer } from '../../src/server.js';
 import { ServiceError, type Services, type UploadRecord } from '../../src/services/api.js';
 
@@ -88,7 +89,10 @@ export async function startTestServer(
   level = 'error',
 ): Promise<TestServer> {
   const log: Record<string, unknown>[] = [];
-  const logger: Logger = pino({ level }, { write: (line: string) => void log.push(JSON.parse(line)) });
+  const logger: Logger = pino(
+    { level, mixin: requestFields },
+    { write: (line: string) => void log.push(JSON.parse(line)) },
+  );
   const config = { ...loadConfig({}), port: 0, ...settings };
   const server = await startServer({ config, ...(services ? { services } : {}), logger });
   return {
