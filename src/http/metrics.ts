@@ -101,11 +101,13 @@ export class Metrics {
         depth.set({ state: 'running' }, running);
       },
     });
-    const restarts = new Gauge({
+    const restarts: Gauge = new Gauge({
       ...this.options,
       name: 'graft_worker_restarts',
       help: 'How often the worker process had to be started again.',
-      collect: async () => restarts.set((await services.load()).workerRestarts),
+      collect: async () => {
+        restarts.set((await services.load()).workerRestarts);
+      },
     });
   }
 
