@@ -31,6 +31,8 @@ function around(size: Size) {
   return { top: vertical, left: horizontal, bottom: vertical, right: horizontal };
 }
 
+const affine = (name: string, bias: boolean) => ({ weight: `${name}.weight`, bias: bias ? `${name}.bias` : null });
+
 /**
  * Writes a network down layer by layer. Each method appends one layer that reads `last`, the layer before, unless told
  * otherwise, and returns its name. Weights are called `<layer>.weight` and so on, as in PyTorch.
@@ -78,8 +80,7 @@ export class NetworkBuilder {
       padding: around(padding),
       dilation: pair(dilation),
       groups,
-      weight: `${name}.weight`,
-      bias: bias ? `${name}.bias` : null,
+      ...affine(name, bias),
     });
   }
 
@@ -122,8 +123,9 @@ export class NetworkBuilder {
     };
   }
 
-  globalAveragePool(name: string, input = this.last): string {
-    return this.push({ ...this.base(name, input), kind: 'globalAveragePool', flatten: true });
+  /** A vector, or with `flatten: false` a map of one pixel. */
+  globalAveragePool(name: string, { flatten = true } = {}, input = this.last): string {
+    return this.push({ ...this.base(name, input), kind: 'globalAveragePool', flatten });
   }
 
   /** Means of windows that share the map out to `size`. */
@@ -143,18 +145,47 @@ export class NetworkBuilder {
     return this.push({ ...this.base(name, ...inputs), kind: 'concat', axis: 1 });
   }
 
+  /** Product, element by element; sizes of 1 repeat. */
+  multiply(name: string, x: string, y: string): string {
+    return this.push({ ...this.base(name, x, y), kind: 'binary', operator: 'mul' });
+  }
+
+  /** Channels `from` to `to`, without it. */
+  channels(name: string, from: number, to: number, input = this.last): string {
+    const range = { axes: [1], starts: [from], ends: [to], steps: [1] };
+    return this.push({ ...this.base(name, input), kind: 'slice', ...range });
+  }
+
+  channelShuffle(name: string, groups: number, input = this.last): string {
+    return this.push({ ...this.base(name, input), kind: 'channelShuffle', groups });
+  }
+
+  /** A tensor of the weights, called `name` there, which begins with one value everywhere. */
+  parameter(name: string, shape: readonly number[], initial: number): string {
+    return this.push({ ...this.base(name), kind: 'parameter', shape, weight: name, initial });
+  }
+
+  /** Layer norm over channels. */
+  channelNorm(name: string, { epsilon = 1e-5 } = {}, input = this.last): string {
+    const weights = { weight: `${name}.weight`, bias: `${name}.bias` };
+    return this.push({ ...this.base(name, input), kind: 'channelNorm', epsilon, ...weights });
+  }
+
   dropout(name: string, rate: number, input = this.last): string {
     return this.push({ ...this.base(name, input), kind: 'dropout', rate });
   }
 
-  dense(name: string, outFeatures: number, input = this.last): string {
-    return this.push({
-      ...this.base(name, input),
-      kind: 'dense',
-      outFeatures,
-      weight: `${name}.weight`,
-      bias: `${name}.bias`,
-    });
+  stochasticDepth(name: string, rate: number, input = this.last): string {
+    return this.push({ ...this.base(name, input), kind: 'stochasticDepth', rate });
+  }
+
+  dense(name: string, outFeatures: number, { bias = true } = {}, input = this.last): string {
+    return this.push({ ...this.base(name, input), kind: 'dense', outFeatures, ...affine(name, bias) });
+  }
+
+  /** A dense layer at each pixel. */
+  dense2d(name: string, outFeatures: number, { bias = true } = {}, input = this.last): string {
+    return this.push({ ...this.base(name, input), kind: 'dense2d', outFeatures, ...affine(name, bias) });
   }
 
   /** Makes a layer's output auxiliary logits, whose loss has the given weight in training. */

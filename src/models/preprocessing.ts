@@ -1,4 +1,5 @@
 import type { Preprocessing } from './network.js';
+import { roundHalfEven } from './rounding.js';
 
 /** Sizes in pixels, and where a part of that size begins. */
 export interface Resizing {
@@ -8,13 +9,6 @@ export interface Resizing {
   /** Where the network's input begins in it. */
   readonly left: number;
   readonly top: number;
-}
-
-/** To the nearest integer, halves to the even one, as Python's `round`. */
-function roundHalfEven(value: number): number {
-  const below = Math.floor(value);
-  if (value - below !== 0.5) return Math.round(value);
-  return below % 2 === 0 ? below : below + 1;
 }
 
 /**

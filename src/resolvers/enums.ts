@@ -278,11 +278,59 @@ registerEnumType(DeviceStateEnum, {
   },
 });
 
-export const ExportFormatEnum = { SAFETENSORS: 'SAFETENSORS' } as const;
+export const ExportFormatEnum = { SAFETENSORS: 'SAFETENSORS', ONNX: 'ONNX', FOLDER: 'FOLDER' } as const;
 registerEnumType(ExportFormatEnum, {
   name: 'ExportFormat',
   description: 'File formats for trained networks.',
   valuesConfig: {
     SAFETENSORS: { description: 'Weights as safetensors; layers, labels and preprocessing in its metadata.' },
+    ONNX: { description: 'For inference, operator set 17, any batch size; labels and preprocessing in its metadata.' },
+    FOLDER: {
+      description: 'A zip of all that the network can be written as, with a README that says how to run each file.',
+    },
+  },
+});
+
+export const PictureTypeEnum = { UINT8: 'uint8', FLOAT32: 'float32' } as const;
+registerEnumType(PictureTypeEnum, {
+  name: 'PictureType',
+  description: 'Type of the values 0 to 255 that an exported graph takes.',
+  valuesConfig: { UINT8: { description: 'Bytes.' }, FLOAT32: { description: 'The same numbers in float32.' } },
+});
+
+export const PictureLayoutEnum = { NHWC: 'NHWC', NCHW: 'NCHW' } as const;
+registerEnumType(PictureLayoutEnum, {
+  name: 'PictureLayout',
+  description: 'Order of the dimensions of the pictures that an exported graph takes.',
+  valuesConfig: {
+    NHWC: { description: 'Batch, height, width, channels: as pictures lie in files and canvases.' },
+    NCHW: { description: 'Batch, channels, height, width.' },
+  },
+});
+
+export const PreprocessingOriginEnum = {
+  FILE: 'file',
+  REQUEST: 'request',
+  DEFAULT: 'default',
+  NETWORK: 'network',
+} as const;
+registerEnumType(PreprocessingOriginEnum, {
+  name: 'PreprocessingOrigin',
+  description: 'Who said a part of the preprocessing.',
+  valuesConfig: {
+    FILE: { description: 'The file, or the network itself where it fixes the size.' },
+    REQUEST: { description: 'Who imported it.' },
+    DEFAULT: { description: "Nobody: ImageNet's was taken." },
+    NETWORK: { description: 'The network that was exported.' },
+  },
+});
+
+export const ComparedValuesEnum = { LOGITS: 'logits', PROBABILITIES: 'probabilities' } as const;
+registerEnumType(ComparedValuesEnum, {
+  name: 'ComparedValues',
+  description: 'What two computations of a network were compared by.',
+  valuesConfig: {
+    LOGITS: { description: "The network's own output." },
+    PROBABILITIES: { description: 'Its softmax.' },
   },
 });

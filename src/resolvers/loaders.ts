@@ -2,6 +2,7 @@ import DataLoader from 'dataloader';
 import type {
   ClassCount,
   DatasetRecord,
+  ExportRecord,
   LayerSummary,
   NetworkRecord,
   Page,
@@ -12,6 +13,7 @@ import type {
   RunRecord,
   Services,
 } from '../services/api.js';
+import type { Receipt } from '../models/receipt.js';
 import type { Split } from '../training/types.js';
 
 export interface PictureFilter {
@@ -25,6 +27,8 @@ export interface Loaders {
   readonly revision: DataLoader<string, RevisionRecord | null>;
   readonly dataset: DataLoader<string, DatasetRecord | null>;
   readonly run: DataLoader<string, RunRecord | null>;
+  readonly receipt: DataLoader<string, Receipt | null>;
+  readonly exports: DataLoader<string, readonly ExportRecord[]>;
   readonly layers: DataLoader<string, readonly LayerSummary[]>;
   readonly classCounts: DataLoader<string, readonly ClassCount[]>;
   readonly runEvents: DataLoader<string, readonly RunEvent[]>;
@@ -63,6 +67,8 @@ export function createLoaders(services: Services, options: { readonly cache: boo
     revision: loader((ids) => services.revisionsById(ids)),
     dataset: loader((ids) => services.datasetsById(ids)),
     run: loader((ids) => services.runsById(ids)),
+    receipt: loader((ids) => services.receiptsOfRevisions(ids)),
+    exports: loader((ids) => services.exportsOfRevisions(ids)),
     layers: loader((ids) => services.layersOfRevisions(ids)),
     classCounts: loader((ids) => services.classCountsOfDatasets(ids)),
     runEvents: loader((ids) => services.eventsOfRuns(ids)),

@@ -3,8 +3,9 @@ import type { GraphQLSchema } from 'graphql';
 import { buildSchema, type MiddlewareFn, type PubSub } from 'type-graphql';
 import type { Context } from './context.js';
 import { DatasetResolver, PictureResolver } from './dataset/resolver.js';
+import { ExportResolver, RevisionReceiptResolver } from './export/resolver.js';
 import { NetworkResolver, RevisionResolver, ZooResolver } from './network/resolver.js';
-import { DeviceResolver, EvaluationResolver, ExportResolver } from './result/resolver.js';
+import { DeviceResolver, EvaluationResolver } from './result/resolver.js';
 import { RunResolver } from './run/resolver.js';
 
 /** Several mutations may come in one operation; each answer has to see what the ones before it changed. */
@@ -36,6 +37,7 @@ export function createSchema(): Promise<GraphQLSchema> {
       RunResolver,
       EvaluationResolver,
       ExportResolver,
+      RevisionReceiptResolver,
       DeviceResolver,
     ],
     validate: { forbidUnknownValues: false },

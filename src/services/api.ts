@@ -5,6 +5,7 @@
  */
 import type { RunObserver } from '../jobs/observer.js';
 import type { Layer, Preprocessing } from '../models/network.js';
+import type { Receipt } from '../models/receipt.js';
 import type { EvaluationResult, Prediction, ProgressEvent, Split, TrainingOptions } from '../training/types.js';
 
 export type { RunObserver };
@@ -243,12 +244,24 @@ export interface DeviceRecord {
   readonly workerRestarts: number;
   readonly error: string | null;
 }
+export type ExportFormat = 'SAFETENSORS' | 'ONNX' | 'FOLDER';
+export interface ExportOptions {
+  /** The ONNX graph ends in probabilities. */
+  readonly softmax?: boolean;
+  /** The ONNX graph takes pictures of the input's size and does the rest of the preprocessing. */
+  readonly pictures?: { readonly type: 'uint8' | 'float32'; readonly layout: 'NHWC' | 'NCHW' };
+}
 export interface ExportRecord {
+  readonly id: string;
   readonly revisionId: string;
-  readonly format: 'SAFETENSORS';
+  readonly format: ExportFormat;
+  readonly options: ExportOptions;
   readonly filename: string;
   readonly bytes: number;
   readonly hash: string;
+  /** Null for files that older versions wrote. */
+  readonly receipt: Receipt | null;
+  readonly createdAt: number;
 }
 
 export interface Services {
@@ -266,6 +279,8 @@ export interface Services {
   networksById(ids: readonly string[]): Promise<(NetworkRecord | null)[]>;
   revisionsById(ids: readonly string[]): Promise<(RevisionRecord | null)[]>;
   revisionsOfNetworks(networkIds: readonly string[], page: PageRequest): Promise<Page<RevisionRecord>[]>;
+  /** Of imports; null for revisions that were made in another way. */
+  receiptsOfRevisions(revisionIds: readonly string[]): Promise<(Receipt | null)[]>;
   layersOfRevisions(revisionIds: readonly string[]): Promise<(readonly LayerSummary[])[]>;
   replaceHead(networkId: string, input: ReplaceHeadInput): Promise<RevisionRecord>;
   /** The same network with fresh random weights (He et al. 2015) and nothing frozen: the from-scratch baseline. */
@@ -320,7 +335,9 @@ export interface Services {
     page: PageRequest,
   ): Promise<Page<EvaluationRecord>>;
   predict(input: PredictInput): Promise<readonly PicturePrediction[]>;
-  exportRevision(revisionId: string, format: 'SAFETENSORS'): Promise<ExportRecord>;
+  /** Made once for each revision, format and options. */
+  exportRevision(revisionId: string, format: ExportFormat, options?: ExportOptions): Promise<ExportRecord>;
+  exportsOfRevisions(revisionIds: readonly string[]): Promise<(readonly ExportRecord[])[]>;
   device(): Promise<DeviceRecord>;
   load(): Promise<LoadRecord>;
   /** Whether requests can be answered: throws where the database or the folder of files is not there. */

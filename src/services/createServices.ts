@@ -12,6 +12,7 @@ import type { Services } from './api.js';
 import type { Context } from './context.js';
 import { datasetServices } from './datasets.js';
 import { deviceServices } from './device.js';
+import { exportServices } from './exports.js';
 import { withServiceErrors } from './errors.js';
 import { garbageServices } from './garbage.js';
 import { openInstallation } from './installation.js';
@@ -89,6 +90,7 @@ export async function createServices(config: Config, options: ServicesOptions): 
     ...datasetServices(context),
     ...runServices(context),
     ...resultServices(context),
+    ...exportServices(context),
     ...deviceServices(context),
     ...garbageServices(context),
     statementCount: () => database.statementCount(),

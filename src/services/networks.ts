@@ -2,6 +2,7 @@ import { importModel } from '../models/detect.js';
 import { replaceHead } from '../models/head.js';
 import type { Network } from '../models/network.js';
 import { networkFromJson } from '../models/networkJson.js';
+import type { Receipt } from '../models/receipt.js';
 import { type LayerSelector, selectLayers } from '../models/selection.js';
 import { summarizeNetwork } from '../models/summary.js';
 import { freeze, randomizeWeights, setLearningRateFactor, unfreeze } from '../models/surgery.js';
@@ -14,6 +15,7 @@ import {
   networksById,
   pageNetworks,
   pageRevisions,
+  receiptsOfRevisions,
   revisionsById,
   wholeRevisionsById,
 } from '../store/networks.js';
@@ -41,6 +43,7 @@ type NetworkServices = Pick<
   | 'networksById'
   | 'revisionsById'
   | 'revisionsOfNetworks'
+  | 'receiptsOfRevisions'
   | 'layersOfRevisions'
   | 'replaceHead'
   | 'randomizeWeights'
@@ -105,6 +108,11 @@ export function networkServices(context: Context): NetworkServices {
       return pages.map((found): Page<RevisionRecord> => {
         return { ...found, items: found.items.map(({ cursor, node }) => ({ cursor, node: toRevision(node) })) };
       });
+    },
+
+    async receiptsOfRevisions(revisionIds) {
+      const receipts = await receiptsOfRevisions(queries, revisionIds);
+      return receipts.map((receipt) => (receipt === null ? null : (JSON.parse(receipt) as Receipt)));
     },
 
     async layersOfRevisions(revisionIds) {

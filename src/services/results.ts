@@ -1,26 +1,25 @@
-import type { Job, ResultOf } from '../jobs/protocol.js';
-import { writeModel } from '../models/formats/safetensors.js';
+import type { Job, ModelReference, ResultOf } from '../jobs/protocol.js';
 import { samplesOf } from '../store/datasets.js';
-import { exportOf, insertEvaluation, insertExport, pageEvaluations } from '../store/networks.js';
-import type { EvaluationRow, ExportRow, RevisionRow } from '../store/schema.js';
+import { insertEvaluation, pageEvaluations } from '../store/networks.js';
+import type { EvaluationRow } from '../store/schema.js';
 import type { EvaluationResult } from '../training/types.js';
-import { type EvaluationRecord, type ExportRecord, ServiceError, type Services } from './api.js';
+import { type EvaluationRecord, ServiceError, type Services } from './api.js';
 import type { Context } from './context.js';
 import { checkSameClasses, requireDataset } from './datasets.js';
 import { badInput } from './inputs.js';
 import { requireUploads } from './modelFiles.js';
-import { chooseRevision, loadModel, requireNetwork, requireRevision } from './models.js';
+import { chooseRevision } from './models.js';
 
-type ResultServices = Pick<Services, 'evaluate' | 'evaluations' | 'predict' | 'exportRevision'>;
+type ResultServices = Pick<Services, 'evaluate' | 'evaluations' | 'predict'>;
 
 const MAX_PICTURES = 1000;
 const DEFAULT_TOP_K = 5;
 const MAX_TOP_K = 1000;
 
-const reference = ({ networkJson, weightsHash }: RevisionRow) => ({ networkJson, weightsHash });
+const reference = ({ networkJson, weightsHash }: ModelReference): ModelReference => ({ networkJson, weightsHash });
 
 export function resultServices(context: Context): ResultServices {
-  const { queries, blobs } = context;
+  const { queries } = context;
   return {
     async evaluate({ networkId, revisionId, datasetId, split }) {
       const revision = await chooseRevision(context, networkId, revisionId);
@@ -57,18 +56,6 @@ export function resultServices(context: Context): ResultServices {
         return { uploadId: id, filename, predictions, error };
       });
     },
-
-    async exportRevision(revisionId, format) {
-      const made = await exportOf(queries, revisionId, format);
-      if (made) return toExport(made);
-      const revision = await requireRevision(context, revisionId);
-      const network = await requireNetwork(context, revision.networkId);
-      const { hash, bytes } = await blobs.put(writeModel(await loadModel(blobs, revision)));
-      const filename = `${slug(network.name)}-${revisionId.slice(-8)}.safetensors`;
-      const row = { revisionId, format, filename, bytes, hash };
-      await insertExport(queries, row);
-      return toExport(row);
-    },
   };
 }
 
@@ -91,21 +78,6 @@ async function request<J extends Job>({ supervisor, config }: Context, job: J): 
   }
 }
 
-function slug(name: string): string {
-  return (
-    name
-      .normalize('NFKD')
-      .toLowerCase()
-      .replace(/[^a-z0-9]+/g, '-')
-      .replace(/^-+|-+$/g, '')
-      .slice(0, 60) || 'network'
-  );
-}
-
 function toEvaluation({ result, ...rest }: EvaluationRow): EvaluationRecord {
   return { ...rest, result: JSON.parse(result) as EvaluationResult };
-}
-
-function toExport({ revisionId, filename, bytes, hash }: ExportRow): ExportRecord {
-  return { revisionId, format: 'SAFETENSORS', filename, bytes, hash };
 }

@@ -1,4 +1,4 @@
-import { type Kysely, type Migration, type MigrationProvider, Migrator } from 'kysely';
+import { type Kysely, type Migration, type MigrationProvider, Migrator, sql } from 'kysely';
 import { StoreError } from './errors.js';
 
 /** The first schema. Migrations say their SQL themselves, untyped: the types follow the newest schema only. */
@@ -143,8 +143,35 @@ async function createRuns({ schema }: Kysely<unknown>): Promise<void> {
   await schema.createIndex('jobs_by_state').on('jobs').columns(['state', 'id']).execute();
 }
 
+/** Exports got options, an id and a receipt; revisions the receipt of their import. */
+const receipts: Migration = {
+  async up(db: Kysely<unknown>) {
+    const { schema } = db;
+    await schema.alterTable('revisions').addColumn('receipt', 'text').execute();
+    await schema
+      .createTable('exports_with_receipts')
+      .addColumn('id', 'text', (column) => column.primaryKey())
+      .addColumn('revision_id', 'text', (column) => column.notNull().references('revisions.id').onDelete('cascade'))
+      .addColumn('format', 'text', (column) => column.notNull())
+      .addColumn('options', 'text', (column) => column.notNull())
+      .addColumn('filename', 'text', (column) => column.notNull())
+      .addColumn('bytes', 'bigint', (column) => column.notNull())
+      .addColumn('hash', 'text', (column) => column.notNull())
+      .addColumn('receipt', 'text')
+      .addColumn('created_at', 'bigint', (column) => column.notNull())
+      .addUniqueConstraint('exports_of_revision', ['revision_id', 'format', 'options'])
+      .execute();
+    await sql`
+      insert into exports_with_receipts (id, revision_id, format, options, filename, bytes, hash, receipt, created_at)
+      select revision_id || '-' || format, revision_id, format, '{}', filename, bytes, hash, null, ${Date.now()} from exports
+    `.execute(db);
+    await schema.dropTable('exports').execute();
+    await schema.alterTable('exports_with_receipts').renameTo('exports').execute();
+  },
+};
+
 /** In order. A released migration never changes; a new one is appended. */
-const MIGRATIONS: Readonly<Record<string, Migration>> = { '0001_initial': initial };
+export const MIGRATIONS: Readonly<Record<string, Migration>> = { '0001_initial': initial, '0002_receipts': receipts };
 
 /** Brings the schema up to date; the table kysely_migration holds what was done. Throws INVALID_DATABASE. */
 export async function migrate<T>(db: Kysely<T>, migrations = MIGRATIONS): Promise<void> {

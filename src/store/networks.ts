@@ -21,7 +21,7 @@ const REVISION = [
 ] as const;
 const EVALUATION = ['id', 'revisionId', 'datasetId', 'split', 'result', 'createdAt'] as const;
 
-export type NewRevision = Omit<RevisionRow, 'id' | 'networkId' | 'createdAt'>;
+export type NewRevision = Omit<RevisionRow, 'id' | 'networkId' | 'createdAt'> & { readonly receipt?: string | null };
 
 /** A network with its first revision. */
 export async function insertNetwork(queries: Queries, name: string, first: NewRevision): Promise<NetworkRow> {
@@ -63,6 +63,13 @@ export async function revisionsById(queries: Queries, ids: readonly string[]): P
   if (ids.length === 0) return [];
   const rows = await queries.selectFrom('revisions').select(REVISION).where('id', 'in', ids).execute();
   return inOrder(ids, rows, (row) => row.id);
+}
+
+/** Receipts of imports; null where a revision does not exist or was not imported. */
+export async function receiptsOfRevisions(queries: Queries, ids: readonly string[]): Promise<(string | null)[]> {
+  if (ids.length === 0) return [];
+  const rows = await queries.selectFrom('revisions').select(['id', 'receipt']).where('id', 'in', ids).execute();
+  return inOrder(ids, rows, (row) => row.id).map((row) => row?.receipt ?? null);
 }
 
 /** With the layers. */
@@ -121,18 +128,37 @@ export function pageEvaluations(
   return pageOf(queries, { table: 'evaluations', columns: EVALUATION, key: 'id', direction: 'desc', where }, page);
 }
 
-export const exportOf = (queries: Queries, revisionId: string, format: string): Promise<ExportRow | undefined> =>
+export const exportOf = (
+  queries: Queries,
+  key: Pick<ExportRow, 'revisionId' | 'format' | 'options'>,
+): Promise<ExportRow | undefined> =>
   queries
     .selectFrom('exports')
     .selectAll()
-    .where('revisionId', '=', revisionId)
-    .where('format', '=', format)
+    .where('revisionId', '=', key.revisionId)
+    .where('format', '=', key.format)
+    .where('options', '=', key.options)
     .executeTakeFirst();
 
-export async function insertExport(queries: Queries, row: ExportRow): Promise<void> {
+/** Exports of each revision, newest first. */
+export async function exportsOfRevisions(queries: Queries, revisionIds: readonly string[]): Promise<ExportRow[][]> {
+  if (revisionIds.length === 0) return [];
+  const rows = await queries
+    .selectFrom('exports')
+    .selectAll()
+    .where('revisionId', 'in', revisionIds)
+    .orderBy('id', 'desc')
+    .execute();
+  return revisionIds.map((id) => rows.filter(({ revisionId }) => revisionId === id));
+}
+
+/** An export of the same revision in the same format with the same options is replaced. */
+export async function insertExport(queries: Queries, row: Omit<ExportRow, 'id' | 'createdAt'>): Promise<ExportRow> {
+  const whole = { ...row, id: newId(), createdAt: Date.now() };
   await queries
     .insertInto('exports')
-    .values(row)
-    .onConflict((conflict) => conflict.columns(['revisionId', 'format']).doNothing())
+    .values(whole)
+    .onConflict((conflict) => conflict.columns(['revisionId', 'format', 'options']).doUpdateSet(whole))
     .execute();
+  return whole;
 }

@@ -103,11 +103,17 @@ export interface EvaluationRow {
   readonly createdAt: number;
 }
 export interface ExportRow {
+  readonly id: string;
   readonly revisionId: string;
   readonly format: string;
+  /** JSON; with the revision and the format it says what the file holds. */
+  readonly options: string;
   readonly filename: string;
   readonly bytes: number;
   readonly hash: string;
+  /** JSON; null for files that older versions wrote. */
+  readonly receipt: string | null;
+  readonly createdAt: number;
 }
 /** Work that is not done yet; a finished job's row is deleted, its run tells the outcome. */
 export interface JobRow {
@@ -125,7 +131,8 @@ export interface JobRow {
 export interface Schema {
   uploads: UploadRow;
   networks: NetworkRow;
-  revisions: RevisionRow;
+  /** With the receipt, JSON, of how it came in; null where it was not imported. Only what asks for it reads it. */
+  revisions: RevisionRow & { readonly receipt: string | null };
   datasets: DatasetRow;
   classes: ClassRow;
   pictures: PictureRow;

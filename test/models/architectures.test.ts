@@ -21,18 +21,34 @@ import { FACTS, namesHash } from './torchvision/facts.js';
  */
 const PUBLISHED: Readonly<Record<string, readonly [parameters: number, billions: number]>> = {
   alexnet: [61_100_840, 0.714],
+  convnext_tiny: [28_589_128, 4.456],
   densenet121: [7_978_856, 2.834],
   densenet169: [14_149_480, 3.36],
   densenet201: [20_013_928, 4.291],
+  efficientnet_b0: [5_288_548, 0.386],
+  efficientnet_b1: [7_794_184, 0.687],
+  efficientnet_b2: [9_109_994, 1.088],
+  efficientnet_b3: [12_233_232, 1.827],
   googlenet: [6_624_904, 1.498],
   inception_v3: [27_161_264, 5.713],
+  mnasnet0_5: [2_218_512, 0.104],
+  mnasnet0_75: [3_170_208, 0.215],
+  mnasnet1_0: [4_383_312, 0.314],
+  mnasnet1_3: [6_282_256, 0.526],
   mobilenet_v2: [3_504_872, 0.301],
+  mobilenet_v3_large: [5_483_032, 0.217],
+  mobilenet_v3_small: [2_542_856, 0.057],
+  regnet_y_400mf: [4_344_144, 0.402],
   resnet18: [11_689_512, 1.814],
   resnet34: [21_797_672, 3.664],
   resnet50: [25_557_032, 4.089],
   resnet101: [44_549_160, 7.801],
   resnet152: [60_192_808, 11.514],
   resnext50_32x4d: [25_028_904, 4.23],
+  shufflenet_v2_x0_5: [1_366_792, 0.04],
+  shufflenet_v2_x1_0: [2_278_604, 0.145],
+  shufflenet_v2_x1_5: [3_503_624, 0.296],
+  shufflenet_v2_x2_0: [7_393_996, 0.583],
   squeezenet1_0: [1_248_424, 0.819],
   squeezenet1_1: [1_235_496, 0.349],
   vgg11: [132_863_336, 7.609],
@@ -65,6 +81,38 @@ describe('built-in architectures have the published sizes', () => {
       assert.deepEqual(summarizeNetwork(network).at(-1)?.outputShape, [1000]);
     });
   }
+});
+
+/**
+ * What torchvision does not have, as rounded as its authors say it: Howard et al. 2017, tables 6 and 8, and the list of results in
+ * megvii-model/ShuffleNet-Series.
+ */
+const ROUNDED: Readonly<Record<string, readonly [parameters: string, millions: number]>> = {
+  mobilenet_v1: ['4.2', 569],
+  mobilenet_v1_0_75: ['2.6', 325],
+  mobilenet_v1_0_5: ['1.3', 149],
+  mobilenet_v1_0_25: ['0.5', 41],
+  shufflenet_v1_x0_5: ['0.7', 38],
+  shufflenet_v1_x1_0: ['1.9', 138],
+  shufflenet_v1_x1_5: ['3.4', 292],
+  shufflenet_v1_x2_0: ['5.4', 524],
+};
+
+describe('built-in architectures that are not in torchvision have the published sizes', () => {
+  for (const [name, [parameters, millions]] of Object.entries(ROUNDED)) {
+    test(name, () => {
+      const network = buildArchitecture(name);
+      assert.equal(network.architecture, name);
+      assert.equal((total(network, 'parameters', true) / 1e6).toFixed(1), parameters);
+      const counted = total(network, 'multiplyAdds', true) / 1e6;
+      assert.ok(Math.abs(counted - millions) < 1.5, `${counted} million multiply-adds`);
+      assert.deepEqual(summarizeNetwork(network).at(-1)?.outputShape, [1000]);
+    });
+  }
+});
+
+test('every architecture is compared with published sizes', () => {
+  assert.deepEqual(Object.keys({ ...PUBLISHED, ...ROUNDED }).sort(), Object.keys(ARCHITECTURES).sort());
 });
 
 describe("built-in architectures have torchvision's names and shapes", () => {

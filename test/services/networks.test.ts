@@ -151,6 +151,37 @@ describe('networks', () => {
     await assert.rejects(services.exportRevision('nothing', 'SAFETENSORS'), hasCode('NOT_FOUND'));
   });
 
+  test('an export says what was written, and each way of writing is made once', async () => {
+    const revision = await head(await importSmall(services, CLASSES, 4));
+    const plain = await services.exportRevision(revision.id, 'ONNX');
+    const options = { softmax: true, pictures: { type: 'uint8', layout: 'NHWC' } } as const;
+    const pictures = await services.exportRevision(revision.id, 'ONNX', options);
+    assert.notEqual(plain.hash, pictures.hash);
+    assert.match(plain.filename, /^small-[0-9a-f]{8}\.onnx$/);
+    assert.deepEqual(await services.exportRevision(revision.id, 'ONNX', options), pictures);
+    const folder = await services.exportRevision(revision.id, 'FOLDER');
+    assert.match(folder.filename, /\.zip$/);
+    assert.deepEqual(await services.exportsOfRevisions([revision.id, 'nothing']), [[folder, pictures, plain], []]);
+    assert.deepEqual(plain.receipt?.files, [{ name: plain.filename, bytes: plain.bytes, hash: plain.hash }]);
+    assert.deepEqual(plain.receipt?.preprocessing, revision.preprocessing);
+    assert.ok(plain.receipt?.preprocessingSources.every(({ origin }) => origin === 'network'));
+    const [conversion] = plain.receipt?.conversions ?? [];
+    assert.equal(conversion?.format, 'ONNX');
+    assert.deepEqual(
+      conversion?.mapped.find(({ from }) => from === 'conv2d'),
+      { from: 'conv2d', to: 'Conv', count: 2 },
+    );
+    assert.ok(folder.receipt?.files.some(({ name }) => name === 'README.md'));
+    const { stream } = await services.openBlob(folder.hash);
+    const file = await services.saveUpload('folder.zip', stream, 1e8);
+    const copy = await head(await services.importNetwork({ name: 'copy', uploadIds: [file.id] }));
+    assert.equal(copy.weightsHash, revision.weightsHash);
+    await assert.rejects(
+      services.exportRevision(revision.id, 'SAFETENSORS', options),
+      hasCode('BAD_USER_INPUT', /no options/),
+    );
+  });
+
   test('files that are no networks are refused with what is known of them', async () => {
     const importing = async (name: string, data: Uint8Array) =>
       services.importNetwork({ name: 'x', uploadIds: [(await upload(services, name, data)).id] });

@@ -9,8 +9,8 @@ import { StoreError } from '../../src/store/errors.js';
 import { insertDataset } from '../../src/store/datasets.js';
 import { newId } from '../../src/store/ids.js';
 import { appendEvent, eventsAfter, insertRun } from '../../src/store/runs.js';
-import { migrate } from '../../src/store/migrations.js';
-import { networksById } from '../../src/store/networks.js';
+import { MIGRATIONS, migrate } from '../../src/store/migrations.js';
+import { exportsOfRevisions, networksById } from '../../src/store/networks.js';
 import { describeStores, network, openDatabase, revision, temporaryFolder } from './fixtures.js';
 
 const refused = (error: unknown) => error instanceof StoreError && error.code === 'INVALID_DATABASE';
@@ -64,10 +64,41 @@ describeStores('the database', (store) => {
       const { rows } = await sql<{ name: string }>`select name from kysely_migration`.execute(again.queries);
       assert.deepEqual(
         rows.map(({ name }) => name),
-        ['0001_initial'],
+        Object.keys(MIGRATIONS).sort(),
       );
     } finally {
       await again.close();
+    }
+  });
+
+  test('exports that an older version wrote stay, without a receipt', async () => {
+    const { database, location, close } = await openDatabase(store);
+    try {
+      const { headRevisionId } = await network(database, 'old');
+      const run = (text: string) => sql.raw(text).execute(database.queries);
+      await run('drop table exports');
+      await run('alter table revisions drop column receipt');
+      await run("delete from kysely_migration where name <> '0001_initial'");
+      await run(`create table exports (revision_id text not null, format text not null, filename text not null,
+        bytes bigint not null, hash text not null, primary key (revision_id, format))`);
+      await run(`insert into exports values ('${headRevisionId}', 'SAFETENSORS', 'a.safetensors', 7, 'abc')`);
+      const again = await Database.open(location);
+      const [[old] = []] = await exportsOfRevisions(again.queries, [headRevisionId]);
+      await again.close();
+      assert.ok(old);
+      const { id: _, createdAt, ...rest } = old;
+      assert.equal(typeof createdAt, 'number');
+      assert.deepEqual(rest, {
+        revisionId: headRevisionId,
+        format: 'SAFETENSORS',
+        options: '{}',
+        filename: 'a.safetensors',
+        bytes: 7,
+        hash: 'abc',
+        receipt: null,
+      });
+    } finally {
+      await close();
     }
   });
 

@@ -27,7 +27,7 @@ export async function checkLogits(t: TestContext, engine: Engine, name: string, 
   const facts = FACTS[name];
   assert.ok(facts, `no facts of ${name}`);
   const { side, batch } = facts;
-  const model = { network, weights: reproducibleWeights(network) };
+  const model = { network, weights: reproducibleWeights(network, facts.gain) };
   const shape = [batch + 1, 3, side, side];
   const fresh = uniform(new Random(freshSeed(t)), 3 * side * side);
   const x = joined(reproducibleInput([batch, 3, side, side]), fresh);

@@ -1,6 +1,7 @@
 import { NetworkBuilder } from '../builder.js';
 import type { Network } from '../network.js';
 import { imagenetPreprocessing } from '../preprocessing.js';
+import { makeDivisible } from './divisible.js';
 import { type ArchitectureOptions, sides } from './options.js';
 
 export interface MobilenetV2Options extends ArchitectureOptions {
@@ -18,12 +19,6 @@ const STAGES = [
   [6, 160, 3, 2],
   [6, 320, 1, 1],
 ] as const;
-
-/** The multiple of 8 nearest to `channels`, not more than 10 % below it (the rule of the authors' own code). */
-function makeDivisible(channels: number): number {
-  const rounded = Math.max(8, Math.floor((channels + 4) / 8) * 8);
-  return rounded < 0.9 * channels ? rounded + 8 : rounded;
-}
 
 function convBnRelu6(
   b: NetworkBuilder,

@@ -1,7 +1,7 @@
 import { ArrayMaxSize, ArrayMinSize, ArrayUnique, IsIn, IsOptional, Max, Min } from 'class-validator';
 import { ArgsType, Field, ID, InputType, Int } from 'type-graphql';
 import type { Split } from '../../training/types.js';
-import { ExportFormatEnum, SplitEnum } from '../enums.js';
+import { SplitEnum } from '../enums.js';
 import { PageArgs } from '../pagination.js';
 
 @InputType({ description: 'What to measure on what.' })
@@ -52,14 +52,4 @@ export class PredictInput {
   @Min(1)
   @Max(100)
   topK!: number;
-}
-
-@InputType({ description: 'What to write as a file.' })
-export class ExportRevisionInput {
-  @Field(() => ID, { description: 'The revision.' })
-  revisionId!: string;
-
-  @Field(() => ExportFormatEnum, { defaultValue: ExportFormatEnum.SAFETENSORS, description: 'The format.' })
-  @IsIn(Object.values(ExportFormatEnum))
-  format!: 'SAFETENSORS';
 }

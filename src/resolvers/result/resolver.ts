@@ -3,23 +3,21 @@ import type {
   DatasetRecord,
   DeviceRecord,
   EvaluationRecord,
-  ExportRecord,
   GarbageRecord,
   PicturePrediction,
   RevisionRecord,
 } from '../../services/api.js';
-import { type Context, found } from '../context.js';
+import type { Context } from '../context.js';
 import { Dataset } from '../dataset/types.js';
 import { given } from '../inputs.js';
 import { Revision } from '../network/types.js';
 import { type Connection, connectionCost, listCost, pageRequest, toConnection } from '../pagination.js';
-import { EvaluateInput, EvaluationsArgs, ExportRevisionInput, PredictInput } from './inputs.js';
+import { EvaluateInput, EvaluationsArgs, PredictInput } from './inputs.js';
 import {
   ClassMetricsType,
   Device,
   Evaluation,
   EvaluationConnection,
-  ExportType,
   GarbageReport,
   PicturePredictionType,
   TopKAccuracy,
@@ -96,27 +94,6 @@ export class EvaluationResolver {
     @Ctx() { services }: Context,
   ): Promise<readonly PicturePrediction[]> {
     return services.predict(given(input));
-  }
-}
-
-@Resolver(() => ExportType)
-export class ExportResolver {
-  @Mutation(() => ExportType, { description: 'Writes a revision as a file, to be fetched from its `url`.' })
-  exportRevision(
-    @Arg('input', () => ExportRevisionInput) { revisionId, format }: ExportRevisionInput,
-    @Ctx() { services }: Context,
-  ): Promise<ExportRecord> {
-    return services.exportRevision(revisionId, format);
-  }
-
-  @FieldResolver(() => String, { description: 'Path of the file on this server.' })
-  url(@Root() { hash, filename }: ExportRecord): string {
-    return `/blobs/${hash}/${encodeURIComponent(filename)}`;
-  }
-
-  @FieldResolver(() => Revision, { description: 'What was written.' })
-  async revision(@Root() { revisionId }: ExportRecord, @Ctx() { loaders }: Context): Promise<RevisionRecord> {
-    return found(await loaders.revision.load(revisionId), 'revision', revisionId);
   }
 }
 

@@ -1,5 +1,5 @@
 import { Field, Float, ID, Int, ObjectType } from 'type-graphql';
-import { DeviceStateEnum, ExportFormatEnum, SplitEnum } from '../enums.js';
+import { DeviceStateEnum, SplitEnum } from '../enums.js';
 import { connectionType } from '../pagination.js';
 import { DateTime, SafeInt } from '../scalars.js';
 
@@ -103,21 +103,6 @@ export class Device {
 
   @Field(() => String, { nullable: true, description: 'Why it cannot compute.' })
   error!: string | null;
-}
-
-@ObjectType('Export', { description: 'A revision as a file.' })
-export class ExportType {
-  @Field(() => ExportFormatEnum, { description: 'Its format.' })
-  format!: string;
-
-  @Field({ description: 'A name for it.' })
-  filename!: string;
-
-  @Field(() => SafeInt, { description: 'Its size.' })
-  bytes!: number;
-
-  @Field({ description: 'SHA-256 of the file.' })
-  hash!: string;
 }
 
 export const EvaluationConnection = connectionType('Evaluation', Evaluation);

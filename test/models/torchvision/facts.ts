@@ -10,6 +10,8 @@ export interface Facts {
   readonly sha256: string;
   readonly side: number;
   readonly batch: number;
+  /** What `makeFacts.py` multiplies the weights of batch norms by; 1 without. */
+  readonly gain?: number;
   readonly logits: readonly number[];
   readonly auxiliary?: Readonly<Record<string, readonly number[]>>;
 }
@@ -45,19 +47,21 @@ function numbers(name: string, shape: readonly number[], map: (u: number) => num
   return result;
 }
 
-function weight(name: string, shape: readonly number[]): Float32Array {
+function weight(name: string, shape: readonly number[], gain: number): Float32Array {
   if (shape.length > 1) {
     const bound = Math.sqrt(6 / product(shape.slice(1)));
     return numbers(name, shape, (u) => (2 * u - 1) * bound);
   }
   if (name.endsWith('running_var')) return numbers(name, shape, (u) => 0.5 + u);
-  if (name.endsWith('weight')) return numbers(name, shape, (u) => 0.5 + 0.5 * u);
+  if (name.endsWith('weight')) return numbers(name, shape, (u) => gain * (0.5 + 0.5 * u));
   return numbers(name, shape, (u) => 0.1 * (2 * u - 1));
 }
 
 /** The weights that the small networks of `makeFacts.py` have. */
-export const reproducibleWeights = (network: Network): Map<string, WeightTensor> =>
-  new Map(weightSpecs(network).map(({ name, shape }) => [name, { shape: [...shape], data: weight(name, shape) }]));
+export const reproducibleWeights = (network: Network, gain = 1): Map<string, WeightTensor> =>
+  new Map(
+    weightSpecs(network).map(({ name, shape }) => [name, { shape: [...shape], data: weight(name, shape, gain) }]),
+  );
 
 /** The batch that they were given. */
 export const reproducibleInput = (shape: readonly number[]): Float32Array => numbers('input', shape, (u) => 2 * u - 1);

@@ -144,8 +144,16 @@ export function writeOnnx(model: Model, options: OnnxExportOptions = {}): OnnxEx
     format: 'ONNX',
     version: `operator set ${EXPORTED_OPSET}`,
     mapped: graph.mapped,
-    folded: [],
-    ignored: (left as Layer[]).map(({ name }) => `${name}: used in training alone`),
+    folded: [
+      ...(options.pictures ? ['channel order, scale, mean and deviation of the preprocessing are in the graph'] : []),
+      ...(options.softmax && last.kind !== 'softmax' ? ['a softmax was added at the end'] : []),
+    ],
+    ignored: [
+      ...(left as Layer[]).map(({ name }) => `${name}: used in training alone`),
+      options.pictures
+        ? 'resizing and cropping: to be done before, see graft.preprocessing in the metadata'
+        : 'preprocessing: to be done before, see graft.preprocessing in the metadata',
+    ],
   };
   return { file: file.finish(), input: input.name, output, values: graph.layerValues, conversion };
 }

@@ -75,7 +75,8 @@ export class GraphWriter {
     this.operators = [];
     const result = write();
     this.define(layer.name, typeof result === 'string' ? result : this.node(layer.name, result));
-    this.mappings.add(layer.kind, this.operators.length > 0 ? this.operators.join(' + ') : 'initializer');
+    const otherwise = layer.kind === 'parameter' ? 'initializer' : 'nothing';
+    this.mappings.add(layer.kind, this.operators.join(' + ') || otherwise);
   }
 
   /** Adds a node; returns the name of its value. */
