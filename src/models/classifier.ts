@@ -31,6 +31,7 @@ export function findClassifier(network: Network): DenseLayer | Conv2dLayer | nul
       case 'maxPool':
       case 'averagePool':
       case 'globalAveragePool':
+      case 'adaptiveAveragePool':
         behind.pooled = true;
         break;
       case 'activation':

@@ -1,3 +1,4 @@
+import { keepAuxiliaryHeads } from './auxiliaryHeads.js';
 import { findClassifier } from './classifier.js';
 import { ModelError } from './errors.js';
 import { type Model, uniqueName } from './graph.js';
@@ -17,6 +18,8 @@ export interface ReplaceHeadOptions {
   readonly dropout?: number;
   /** Adds a dense layer of this many units and a ReLU before the classifier. */
   readonly hiddenUnits?: number;
+  /** Keeps auxiliary heads (GoogLeNet's, Inception-v3's), with new classifiers too; else they go. */
+  readonly keepAuxiliaryHeads?: boolean;
   readonly seed: number;
 }
 
@@ -26,7 +29,7 @@ interface Features {
   readonly dropout: number;
 }
 
-const POOLING: readonly Layer['kind'][] = ['globalAveragePool', 'averagePool', 'maxPool'];
+const POOLING: readonly Layer['kind'][] = ['globalAveragePool', 'adaptiveAveragePool', 'averagePool', 'maxPool'];
 
 function checkOptions({ classes, dropout = 0, hiddenUnits = 1, seed }: ReplaceHeadOptions): void {
   const fail = (message: string): never => {
@@ -128,7 +131,8 @@ class HeadBuilder {
  *
  * A dropout before the old classifier stays, behind the pooling, unless `dropout` is given or the layers after the pooling
  * go. A network that already ends in features gets the head on its last layer. New layers are not frozen (factor 1) and
- * hold weights by `heUniform` from `seed`, with biases 0; all other layers keep their factors. Throws INVALID_ARGUMENT.
+ * hold weights by `heUniform` from `seed`, with biases 0; all other layers keep their factors. Auxiliary heads go, too, unless
+ * `keepAuxiliaryHeads` asks for them. Throws INVALID_ARGUMENT.
  */
 export function replaceHead(model: Model, options: ReplaceHeadOptions): Model {
   checkOptions(options);
@@ -136,7 +140,8 @@ export function replaceHead(model: Model, options: ReplaceHeadOptions): Model {
   const features = findFeatures(model.network, keepLayersAfterPooling);
   const trunk = truncateAt(model.network, model.weights, features.layer);
   const shape = inferShapes(trunk.network).get(features.layer) as number[];
-  const head = new HeadBuilder(trunk, seed);
+  const base = options.keepAuxiliaryHeads ? keepAuxiliaryHeads(trunk, model, classes.length, seed) : trunk;
+  const head = new HeadBuilder(base, seed);
   if (vectorLength(shape) === null) head.append('head.pool', { kind: 'globalAveragePool', flatten: true });
   else if (shape.length > 1) head.append('head.flatten', { kind: 'flatten', axis: 1 });
   let width = shape[0] as number;

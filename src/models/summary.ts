@@ -1,3 +1,4 @@
+import { ancestors } from './graph.js';
 import type { Layer, Network, Weights } from './network.js';
 import { graphShapes, inferShapes, type LayerShape, weightSpecs } from './shapes.js';
 import { type Inputs, product } from './layers/definition.js';
@@ -11,8 +12,13 @@ export interface LayerSummary {
   /** Trainable values (batch-norm statistics do not count), frozen or not. */
   readonly parameters: number;
   readonly frozen: boolean;
-  /** Multiplications with an addition for one picture: convolutions and dense layers, as published counts have it. */
+  /**
+   * Multiplications with an addition for one picture: convolutions and dense layers, as published counts have it. 0 for layers of
+   * auxiliary heads, which predictions leave out.
+   */
   readonly multiplyAdds: number;
+  /** Weight of its loss in training where it is an auxiliary output, else null. */
+  readonly auxiliaryLossWeight: number | null;
 }
 
 function multiplyAdds(layer: Layer, shapes: ReadonlyMap<string, LayerShape>): number {
@@ -31,6 +37,8 @@ export function summarizeNetwork(network: Network): LayerSummary[] {
       parameters.set(layer.name, (parameters.get(layer.name) ?? 0) + product(shape));
     }
   }
+  const lossWeights = new Map(network.auxiliary.map(({ layer, lossWeight }) => [layer, lossWeight]));
+  const needed = ancestors(network.layers, (network.layers.at(-1) as Layer).name);
   return network.layers.map((layer) => {
     const outputShape = shapes.get(layer.name) as number[];
     return {
@@ -38,7 +46,8 @@ export function summarizeNetwork(network: Network): LayerSummary[] {
       outputShape,
       parameters: parameters.get(layer.name) ?? 0,
       frozen: layer.learningRateFactor === 0,
-      multiplyAdds: multiplyAdds(layer, complete.shapes),
+      multiplyAdds: needed.has(layer.name) ? multiplyAdds(layer, complete.shapes) : 0,
+      auxiliaryLossWeight: lossWeights.get(layer.name) ?? null,
     };
   });
 }

@@ -57,8 +57,12 @@ function checkPreprocessing(network: Network): void {
 }
 
 function checkAuxiliary({ layers, auxiliary }: Network, shapes: ReadonlyMap<string, readonly number[]>): void {
-  const logits = shapes.get((layers.at(-1) as Layer).name);
+  const output = (layers.at(-1) as Layer).name;
+  const logits = shapes.get(output);
+  const seen = new Set([output]);
   for (const { layer, lossWeight } of auxiliary) {
+    if (seen.has(layer)) fail(`The auxiliary output ${layer} is an output already: they are different layers.`);
+    seen.add(layer);
     const shape = shapes.get(layer);
     if (!shape) fail(`The auxiliary output ${layer} is no layer.`);
     if (shape.join() !== logits?.join()) {

@@ -110,6 +110,7 @@ export interface LayerSummary {
   readonly parameters: number;
   readonly frozen: boolean;
   readonly multiplyAdds: number;
+  readonly auxiliaryLossWeight: number | null;
 }
 
 export type LayerSelector =
@@ -126,6 +127,8 @@ export interface ReplaceHeadInput {
   readonly datasetId?: string;
   /** True keeps the layers between the last pooling and the classifier; false drops all after the last pooling. */
   readonly keepLayersAfterPooling?: boolean;
+  /** Keeps auxiliary heads, with the new outputs. */
+  readonly keepAuxiliaryHeads?: boolean;
   readonly dropout?: number;
   readonly hiddenUnits?: number;
   readonly seed?: number;

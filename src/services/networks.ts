@@ -123,9 +123,9 @@ export function networkServices(context: Context): NetworkServices {
     replaceHead: (networkId, input) =>
       edit(context, networkId, async (revision) => {
         const classes = await headClasses(context, input);
-        const { keepLayersAfterPooling, dropout, hiddenUnits } = input;
+        const { keepLayersAfterPooling, keepAuxiliaryHeads, dropout, hiddenUnits } = input;
         const seed = checkSeed(input.seed ?? DEFAULT_SEED);
-        const options = { classes, keepLayersAfterPooling, dropout, hiddenUnits, seed };
+        const options = { classes, keepLayersAfterPooling, keepAuxiliaryHeads, dropout, hiddenUnits, seed };
         const { network, weights } = replaceHead(await loadModel(blobs, revision), options);
         const hash = await storeWeights(blobs, weights);
         return newRevision(network, hash, revision.id, `replaced the head: ${classes.length} classes`);

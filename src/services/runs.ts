@@ -6,7 +6,7 @@ import type { RevisionRow, RunEventRow, RunRow } from '../store/schema.js';
 import { completePolicy } from '../training/augmentation/policy.js';
 import { checkClassWeights } from '../training/classWeights.js';
 import { checkTrainingOptions } from '../training/options.js';
-import { trainedWeights } from '../training/partition.js';
+import { isTrainable } from '../training/partition.js';
 import { DEFAULT_TRAINING_OPTIONS, type ProgressEvent, type TrainingOptions } from '../training/types.js';
 import { type Page, type RunEvent, type RunRecord, ServiceError, type Services, type TrainInput } from './api.js';
 import type { Context } from './context.js';
@@ -158,8 +158,7 @@ async function checkTrainable(
 ): Promise<void> {
   const dataset = await requireDataset(context, input.datasetId);
   checkSameClasses(revision, dataset);
-  const network = networkFromJson(revision.networkJson);
-  if (!network.layers.some((layer) => trainedWeights(layer).parameters.length > 0)) {
+  if (!isTrainable(networkFromJson(revision.networkJson))) {
     throw badInput('Every layer of this revision is frozen. Unfreeze a layer or replace the head first.');
   }
   const [classes = []] = await classesOfDatasets(context.queries, [dataset.id]);

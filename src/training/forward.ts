@@ -77,7 +77,8 @@ class ForwardBuilder {
     this.values = new Map(options.values);
     this.position = new Map(network.layers.map((layer, index) => [layer.name, index]));
     this.renamed = options.mode === 'eval' ? unchangedValues(network.layers, options) : new Map();
-    for (const layer of network.layers.map((each) => this.reading(each))) {
+    // Others that read a layer are no reason to keep its value.
+    for (const layer of this.effective()) {
       for (const input of layer.inputs) {
         const list = this.consumers.get(input);
         if (list) list.push(layer);
@@ -88,12 +89,14 @@ class ForwardBuilder {
 
   build(): Map<string, Tensor> {
     const { recompute, mode } = this.options;
-    const layers = this.options.layers
-      .filter(({ name }) => !this.renamed.has(name))
-      .map((layer) => this.reading(layer));
-    if (!recompute || mode === 'eval') this.addLayers(layers);
+    if (!recompute || mode === 'eval') this.addLayers(this.effective());
     else for (const segment of this.segments()) this.addRecomputed(segment);
     return this.values;
+  }
+
+  /** The layers to compute that have an effect. */
+  private effective(): Layer[] {
+    return this.options.layers.filter(({ name }) => !this.renamed.has(name)).map((layer) => this.reading(layer));
   }
 
   /** A layer that reads what layers without effect pass on. */
@@ -113,12 +116,19 @@ class ForwardBuilder {
   private segments(): Layer[][] {
     const shapes = inferShapes(this.network);
     const elements = ({ name }: Layer) => (shapes.get(name) as number[]).reduce((product, size) => product * size, 1);
-    return joinSegments(cutAtBottlenecks(this.options.layers, this.options.keep), elements);
+    const { layers, keep } = this.options;
+    return joinSegments(cutAtBottlenecks(layers, keep), elements, keep);
   }
 
   /** Puts a segment onto the plan, and again where the backward pass asks for it; only its last value is seen by others. */
   private addRecomputed(segment: readonly Layer[]): void {
     const output = segment.at(-1) as Layer;
+    // A value in its middle that others see has to stay, so all of the segment does.
+    if (segment.some((layer) => layer !== output && this.options.keep.has(layer.name))) {
+      this.swallowed.clear();
+      this.addLayers(segment);
+      return;
+    }
     const before = new Map(this.values);
     const value = this.b.recomputed(() => {
       this.values = new Map(before);

@@ -3,13 +3,14 @@ import { softmaxCrossEntropy } from '../kernels/ops/losses/crossEntropy.js';
 import { flatten } from '../kernels/ops/flatten/flatten.js';
 import { multiplyScalars } from '../kernels/ops/multiplyScalars/multiplyScalars.js';
 import type { Optimizer } from '../kernels/ops/optimizer/optimizer.js';
+import { addWeighted } from '../kernels/ops/weightedSum/weightedSum.js';
 import { PlanBuilder } from '../kernels/planBuilder.js';
 import type { Tensor } from '../kernels/tensor.js';
 import type { Network, Weights } from '../models/network.js';
 import type { DeviceWeights } from './deviceWeights.js';
 import { buildForward } from './forward.js';
 import type { HeadSource } from './headInputs.js';
-import { logitsLayer } from './inference.js';
+import { ancestors, logitsLayer } from './inference.js';
 import { type Partition, trainedWeights } from './partition.js';
 import type { StepInputs } from './trainingInputs.js';
 import { activationType, type TrainingOptions } from './types.js';
@@ -48,23 +49,41 @@ function begin({ engine, options, optimizer }: HeadParts): PlanBuilder {
   return b;
 }
 
-function addLogits(b: PlanBuilder, parts: HeadParts, size: number, mode: 'train' | 'eval', step?: Tensor): Tensor {
+interface Logits {
+  readonly main: Tensor;
+  /** Of the auxiliary heads, with the weights of their losses. */
+  readonly auxiliary: readonly { readonly logits: Tensor; readonly lossWeight: number }[];
+}
+
+/** Evaluation leaves the auxiliary heads out. */
+function addLogits(b: PlanBuilder, parts: HeadParts, size: number, mode: 'train' | 'eval', step?: Tensor): Logits {
   const { network, weights, device, partition, source, training, options } = parts;
   const name = logitsLayer(network);
-  const logits = buildForward(b, network, weights, device, {
-    layers: partition.head,
+  const auxiliary = mode === 'train' ? partition.auxiliary : [];
+  const keep = new Set([name, ...auxiliary.map(({ layer }) => layer)]);
+  const needed = new Set(ancestors(network, [...keep]));
+  const values = buildForward(b, network, weights, device, {
+    layers: partition.head.filter((layer) => needed.has(layer)),
     values: (mode === 'train' ? training : source).addInputs(b, size),
-    keep: new Set([name]),
+    keep,
     mode,
     step,
     weightsAreFixed: false,
     recompute: mode === 'train' && options.recomputeActivations,
-  }).get(name) as Tensor;
-  return logits.shape.length === 4 ? flatten(b, logits) : logits;
+  });
+  const logits = (layer: string): Tensor => {
+    const value = values.get(layer) as Tensor;
+    return value.shape.length === 4 ? flatten(b, value) : value;
+  };
+  return {
+    main: logits(name),
+    auxiliary: auxiliary.map(({ layer, lossWeight }) => ({ logits: logits(layer), lossWeight })),
+  };
 }
 
 /**
- * Forward and backward pass of `size` pictures, a whole batch or one part of it. Inputs: what the head reads, `labels` (`targets`
+ * Forward and backward pass of `size` pictures, a whole batch or one part of it. The loss is that of the logits and the weighted
+ * ones of the auxiliary outputs. Inputs: what the head reads, `labels` (`targets`
  * [N, classes] where the pictures are mixed), `step`
  * [seed, step, first picture of the part, 0], `share` (the part's share of the batch's loss). With `updates` the parameters are
  * updated as well (input `learningRate`); else the gradients are added to those of the other parts (input `isFirst`).
@@ -75,14 +94,19 @@ export function buildTrainingPlan(parts: HeadParts, size: number, updates: boole
   const dense = { layout: 'dense' } as const;
   const step = b.input('step', [4], { dtype: 'u32', ...dense });
   const share = b.input('share', [1], dense);
-  const logits = addLogits(b, parts, size, 'train', step);
+  const { main, auxiliary } = addLogits(b, parts, size, 'train', step);
   const targets = training.mixesTargets
-    ? b.input('targets', logits.shape)
+    ? b.input('targets', main.shape)
     : b.input('labels', [size], { dtype: 'u32', ...dense });
-  const { loss, correct } = softmaxCrossEntropy(b, logits, targets, {
+  const lossOptions = {
     labelSmoothing: options.labelSmoothing,
     classWeights: classWeights && b.persistent(classWeights),
-  });
+  };
+  const { loss: mainLoss, correct } = softmaxCrossEntropy(b, main, targets, lossOptions);
+  let loss = mainLoss;
+  for (const { logits, lossWeight } of auxiliary) {
+    loss = addWeighted(b, loss, softmaxCrossEntropy(b, logits, targets, lossOptions).loss, lossWeight);
+  }
   const scale = optimizer.lossScale;
   const gradients = b.backward(loss, scale ? multiplyScalars(b, share, b.persistent(scale)) : share);
   const found = new Map<string, Tensor>();
@@ -112,8 +136,8 @@ export function buildUpdatePlan({ engine, optimizer }: HeadParts): PlanBuilder {
 export function buildEvaluationPlan(parts: HeadParts, size: number): PlanBuilder {
   const b = begin(parts);
   const labels = b.input('labels', [size], { dtype: 'u32', layout: 'dense' });
-  const logits = addLogits(b, parts, size, 'eval');
-  const { perSample, correct } = softmaxCrossEntropy(b, logits, labels, { labelSmoothing: 0 });
+  const { main } = addLogits(b, parts, size, 'eval');
+  const { perSample, correct } = softmaxCrossEntropy(b, main, labels, { labelSmoothing: 0 });
   b.output('perSample', perSample);
   b.output('correct', correct);
   return b;

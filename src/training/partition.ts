@@ -1,5 +1,6 @@
 import { namedWeights } from '../models/layers/registry.js';
-import type { Layer, Network } from '../models/network.js';
+import type { AuxiliaryOutput, Layer, Network } from '../models/network.js';
+import { ancestors, logitsLayer } from './inference.js';
 
 /** A network cut into the part that a run never changes and the part that it trains. */
 export interface Partition {
@@ -9,24 +10,33 @@ export interface Partition {
   readonly head: readonly Layer[];
   /** Trunk layers whose outputs the head reads. Only the input layer where nothing is frozen. */
   readonly boundary: readonly string[];
+  /** Auxiliary outputs with a gradient: where the layers that they depend on are all frozen, they are left out. */
+  readonly auxiliary: readonly AuxiliaryOutput[];
 }
 
 export const hasParameters = (layer: Layer): boolean => namedWeights(layer).length > 0;
 
+const trains = (layer: Layer): boolean => hasParameters(layer) && layer.learningRateFactor > 0;
+
 /**
- * Cuts a network below its lowest layer that trains. Dropout counts as the head's: its output differs at every step.
+ * Cuts a network below its lowest layer that trains. Dropout counts as the head's: its output differs at every step. Layers that
+ * neither the logits nor an auxiliary output need are in neither part.
  */
 export function partitionNetwork(network: Network): Partition {
+  const logits = logitsLayer(network);
+  const auxiliary = network.auxiliary.filter(({ layer }) => ancestors(network, [layer]).some(trains));
+  const layers = ancestors(network, [logits, ...auxiliary.map(({ layer }) => layer)]);
   const changing = new Set<string>();
-  for (const layer of network.layers) {
-    const own = (hasParameters(layer) && layer.learningRateFactor > 0) || (layer.kind === 'dropout' && layer.rate > 0);
+  for (const layer of layers) {
+    const own = trains(layer) || (layer.kind === 'dropout' && layer.rate > 0);
     if (own || layer.inputs.some((input) => changing.has(input))) changing.add(layer.name);
   }
-  const trunk = network.layers.filter((layer) => !changing.has(layer.name));
-  const head = network.layers.filter((layer) => changing.has(layer.name));
-  const read = new Set(head.flatMap((layer) => layer.inputs));
+  const trunk = layers.filter((layer) => !changing.has(layer.name));
+  const head = layers.filter((layer) => changing.has(layer.name));
+  // Logits of a frozen network whose auxiliary head trains are in the trunk.
+  const read = new Set([logits, ...head.flatMap((layer) => layer.inputs)]);
   const boundary = trunk.filter((layer) => read.has(layer.name)).map((layer) => layer.name);
-  return { trunk, head, boundary };
+  return { trunk, head, boundary, auxiliary };
 }
 
 /** Names of the weights that a layer trains, and of the statistics that training updates. */
@@ -39,3 +49,7 @@ export function trainedWeights(layer: Layer): { readonly parameters: string[]; r
   }
   return { parameters, statistics };
 }
+
+/** Whether the loss has a gradient: a layer that it depends on trains. */
+export const isTrainable = (network: Network): boolean =>
+  partitionNetwork(network).head.some((layer) => trainedWeights(layer).parameters.length > 0);

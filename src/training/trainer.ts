@@ -8,7 +8,7 @@ import { type FeatureSource, openFeatureSource } from './features.js';
 import type { FeatureStore } from './featureStore.js';
 import { type BatchResult, IGNORED_LABEL, TrainableHead } from './head.js';
 import { checkTrainingOptions } from './options.js';
-import { type Partition, partitionNetwork, trainedWeights } from './partition.js';
+import { isTrainable, type Partition, partitionNetwork } from './partition.js';
 import { ProgressMeter } from './progress.js';
 import { epochOrder } from './shuffle.js';
 import { type TrainingInputs, unchangedPictures } from './trainingInputs.js';
@@ -104,7 +104,7 @@ function checkRequest({ network, train, validation, options, wholePictures }: Tr
       'The data set has no training pictures. Add pictures, or choose another split.',
     );
   }
-  if (!network.layers.some((layer) => trainedWeights(layer).parameters.length > 0)) {
+  if (!isTrainable(network)) {
     throw new TrainingError('NOTHING_TO_TRAIN', 'Every layer is frozen. Unfreeze a layer or replace the head first.');
   }
   const classes = network.classes?.length;

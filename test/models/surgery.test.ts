@@ -145,6 +145,55 @@ describe('replaceHead', () => {
     }
   });
 
+  test('VGG: all dense layers go with those after the pooling, whose map is pooled again', () => {
+    const model = built('vgg11', 32);
+    const result = replaceHead(model, { classes, seed: 1, keepLayersAfterPooling: false });
+    assert.deepEqual(tail(result.network, 3), [
+      'adaptiveAveragePool avgpool',
+      'globalAveragePool head.pool',
+      'dense head.classifier',
+    ]);
+    assert.deepEqual(result.weights.get('head.classifier.weight')?.shape, [3, 512]);
+  });
+
+  test('auxiliary heads go, or stay with new classifiers', () => {
+    const model = built('googlenet');
+    validateNetwork(model.network, model.weights);
+    const isAuxiliary = (name: string) => name.startsWith('aux');
+    const bare = replaceHead(model, { classes, seed: 1 });
+    validateNetwork(bare.network, bare.weights);
+    assert.deepEqual(bare.network.auxiliary, []);
+    assert.ok(![...bare.weights.keys(), ...bare.network.layers.map(({ name }) => name)].some(isAuxiliary));
+
+    const network = freeze(model.network, { all: true });
+    const kept = replaceHead({ ...model, network }, { classes, seed: 1, keepAuxiliaryHeads: true });
+    validateNetwork(kept.network, kept.weights);
+    assert.deepEqual(kept.network.auxiliary, model.network.auxiliary);
+    assert.equal(kept.network.layers.at(-1)?.name, 'head.classifier');
+    assert.deepEqual(
+      kept.network.layers.filter(({ learningRateFactor }) => learningRateFactor > 0).map(({ name }) => name),
+      ['aux1.fc2', 'aux2.fc2', 'head.dropout', 'head.classifier'],
+    );
+    const shapes = inferShapes(kept.network);
+    assert.deepEqual(shapes.get('aux1.fc2'), [3]);
+    for (const [name, { shape, data }] of kept.weights) {
+      if (name.startsWith('head.')) continue;
+      if (name.includes('fc2')) {
+        assert.deepEqual(shape, name.endsWith('bias') ? [3] : [3, 1024]);
+        assert.ok(name.endsWith('bias') ? data.every((value) => value === 0) : new Set(data).size > 3000);
+      } else assert.deepEqual(data, model.weights.get(name)?.data, name);
+    }
+    const other = replaceHead(model, { classes, seed: 2, keepAuxiliaryHeads: true });
+    assert.notDeepEqual(other.weights.get('aux1.fc2.weight'), kept.weights.get('aux1.fc2.weight'));
+  });
+
+  test('an auxiliary head that ends in no classifier cannot stay', () => {
+    const model = built('googlenet');
+    const odd = { ...model, network: { ...model.network, auxiliary: [{ layer: 'aux1.relu', lossWeight: 1 }] } };
+    const options = { classes, seed: 1, keepAuxiliaryHeads: true };
+    throwsModelError(() => replaceHead(odd, options), 'INVALID_ARGUMENT', /aux1\.relu/);
+  });
+
   test('the pooled features of a network without batch norms are not taken for a classifier', () => {
     const { network, weights } = built('mobilenet_v2');
     // Folding leaves convolution, ReLU6, pooling: here the batch norm is taken out to the same effect.

@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { pooledLength } from '../../src/kernels/ops/window.js';
+import { NetworkBuilder } from '../../src/models/builder.js';
 import type { Model } from '../../src/models/graph.js';
 import type { Layer } from '../../src/models/network.js';
 import { networkFromJson, networkToJson } from '../../src/models/networkJson.js';
+import { unitPreprocessing } from '../../src/models/preprocessing.js';
 import { Random } from '../../src/models/random.js';
 import { inferShapes } from '../../src/models/shapes.js';
-import { summarize } from '../../src/models/summary.js';
-import { validateNetwork } from '../../src/models/validate.js';
+import { summarize, summarizeNetwork } from '../../src/models/summary.js';
+import { validateLayers, validateNetwork } from '../../src/models/validate.js';
 import { freshSeed, throwsModelError, tinyNetwork } from './fixtures.js';
 
 const tiny = (): Model => tinyNetwork(new Random(1));
@@ -133,6 +135,31 @@ test('summary counts parameters and multiply-adds by hand', () => {
   assert.equal(summary.get('fc1')?.parameters, 4 * 6 + 6);
   assert.equal(summary.get('fc1')?.multiplyAdds, 24);
   assert.equal(summary.get('sum')?.multiplyAdds, 0);
+});
+
+test('auxiliary outputs are layers of their own with logits of the same shape and a weight above 0', () => {
+  const b = new NetworkBuilder('auxiliary', unitPreprocessing(4, 4));
+  const map = b.conv('conv', { out: 2, kernel: 3 });
+  b.globalAveragePool('aux.pool');
+  b.dense('aux.fc', 3);
+  b.auxiliary(0.5);
+  b.globalAveragePool('pool', {}, map);
+  b.dense('fc', 3);
+  const network = b.build();
+  validateLayers(network);
+  assert.deepEqual(networkFromJson(networkToJson(network)).auxiliary, [{ layer: 'aux.fc', lossWeight: 0.5 }]);
+  const summary = new Map(summarizeNetwork(network).map((entry) => [entry.layer.name, entry]));
+  assert.deepEqual([summary.get('aux.fc')?.multiplyAdds, summary.get('fc')?.multiplyAdds], [0, 6]);
+  assert.deepEqual([summary.get('aux.fc')?.auxiliaryLossWeight, summary.get('fc')?.auxiliaryLossWeight], [0.5, null]);
+  for (const [auxiliary, message] of [
+    [[{ layer: 'nowhere', lossWeight: 1 }], /nowhere is no layer/],
+    [[{ layer: 'aux.pool', lossWeight: 1 }], /aux\.pool is \[2\]/],
+    [[{ layer: 'aux.fc', lossWeight: 0 }], /above 0; got 0/],
+    [[{ layer: 'fc', lossWeight: 1 }], /an output already/],
+    [[0, 1].map(() => ({ layer: 'aux.fc', lossWeight: 1 })), /an output already/],
+  ] as const) {
+    throwsModelError(() => validateLayers({ ...network, auxiliary }), 'INVALID_NETWORK', message);
+  }
 });
 
 describe('the JSON of a network', () => {

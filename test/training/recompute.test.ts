@@ -6,6 +6,7 @@ import { flatten } from '../../src/kernels/ops/flatten/flatten.js';
 import { PlanBuilder } from '../../src/kernels/planBuilder.js';
 import type { Tensor } from '../../src/kernels/tensor.js';
 import type { ArchitectureOptions } from '../../src/models/architectures/registry.js';
+import { googlenet } from '../../src/models/architectures/googlenet.js';
 import { mobilenetV2 } from '../../src/models/architectures/mobilenetV2.js';
 import { resnet18 } from '../../src/models/architectures/resnet.js';
 import { squeezenet } from '../../src/models/architectures/squeezenet.js';
@@ -102,20 +103,41 @@ describe(`activations that are computed again, seed ${seed} (GRAFT_TEST_SEED rep
     });
   }
 
-  test('segments begin where one value goes on, and hold every layer once', () => {
-    const { layers } = resnet18({ inputSize: 48, classes: 4 });
-    const segments = cutAtBottlenecks(layers, new Set([layers.at(-1)?.name as string]));
-    assert.deepEqual(segments.flat(), layers);
-    // The stem, its pooling, eight blocks, and the classifier's parts.
-    assert.ok(segments.length >= 10);
+  function checkSegments(segments: readonly Layer[][], keep: ReadonlySet<string>): void {
     segments.forEach((segment, index) => {
       const inside = new Set(segment.map(({ name }) => name));
       const later = segments.slice(index + 1).flat();
-      const read = new Set(later.flatMap(({ inputs }) => inputs).filter((input) => inside.has(input)));
-      assert.ok(read.size <= 1, `segment ${index} hands on ${[...read].join(', ')}`);
+      const read = [...later.flatMap(({ inputs }) => inputs), ...keep].filter((name) => inside.has(name));
+      assert.ok(new Set(read).size === 1, `segment ${index} hands on ${[...read].join(', ')}`);
+      assert.equal(read[0], segment.at(-1)?.name);
     });
-    const joined = joinSegments(segments, () => 1);
+  }
+
+  test('segments begin where one value goes on, and hold every layer once', () => {
+    const { layers } = resnet18({ inputSize: 48, classes: 4 });
+    const keep = new Set([layers.at(-1)?.name as string]);
+    const segments = cutAtBottlenecks(layers, keep);
+    assert.deepEqual(segments.flat(), layers);
+    // The stem, its pooling, eight blocks, and the classifier's parts.
+    assert.ok(segments.length >= 10);
+    checkSegments(segments, keep);
+    const joined = joinSegments(segments, () => 1, keep);
     assert.deepEqual(joined.flat(), layers);
     assert.ok(joined.length > 1 && joined.length < segments.length);
+  });
+
+  test('auxiliary heads are segments of their own', () => {
+    const { layers, auxiliary } = googlenet({ inputSize: 64, classes: 4 });
+    const keep = new Set([layers.at(-1)?.name as string, ...auxiliary.map(({ layer }) => layer)]);
+    const segments = cutAtBottlenecks(layers, keep);
+    checkSegments(segments, keep);
+    // The cuts are those of the network without them, and one behind each.
+    const bare = googlenet({ inputSize: 64, classes: 4, auxiliaryHeads: false }).layers;
+    const without = cutAtBottlenecks(bare, new Set([bare.at(-1)?.name as string]));
+    assert.equal(segments.length, without.length + auxiliary.length);
+    const joined = joinSegments(segments, () => 1, keep);
+    assert.deepEqual(joined.flat(), layers);
+    checkSegments(joined, keep);
+    assert.ok(joined.length < segments.length);
   });
 });

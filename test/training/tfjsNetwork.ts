@@ -30,7 +30,7 @@ function isDepthwise(layer: Layer, weights: Weights): boolean {
 }
 
 /**
- * Mean cross-entropy of `labels` and its gradients. `x` is N, C, H, W. Batch norms use the batch's statistics.
+ * Mean cross-entropy of `labels`, auxiliary outputs added with their weights, and its gradients. `x` is N, C, H, W. Batch norms use the batch's statistics.
  *
  * `activations` are the other engine's outputs of activation layers, N, C, H, W. Of a million units one or two lie within
  * rounding of a corner of ReLU, where the two engines may take different, equally valid subgradients; so the gradient passes
@@ -68,11 +68,12 @@ export async function tfjsStep(
     const loss = (...variables: tf.Tensor[]): tf.Scalar => {
       const byName = new Map(trainable.map((name, index) => [name, variables[index] as tf.Tensor]));
       // Kept: the gradient's own scope would free it.
-      logits = tf.keep(forward(network, byName, input, activations));
-      const classes = logits.shape[1] as number;
-      const target = tf.oneHot(tf.tensor1d(labels as number[], 'int32'), classes);
-      const logProbabilities = tf.logSoftmax(logits);
-      return tf.neg(tf.mean(tf.sum(tf.mul(target, logProbabilities), 1))) as tf.Scalar;
+      const values = forward(network, byName, input, activations);
+      logits = tf.keep(asVectors(values.get(network.layers.at(-1)?.name ?? '') as tf.Tensor));
+      const terms = network.auxiliary.map(({ layer, lossWeight }) =>
+        tf.mul(lossWeight, crossEntropy(asVectors(values.get(layer) as tf.Tensor), labels)),
+      );
+      return tf.addN([crossEntropy(logits as tf.Tensor2D, labels), ...terms]) as tf.Scalar;
     };
     const { value, grads } = tf.valueAndGrads(loss)(tensors);
     const gradients = new Map(
@@ -86,6 +87,14 @@ export async function tfjsStep(
   });
   return result as unknown as TfjsResult;
 }
+
+function crossEntropy(logits: tf.Tensor2D, labels: readonly number[]): tf.Tensor {
+  const target = tf.oneHot(tf.tensor1d(labels as number[], 'int32'), logits.shape[1]);
+  return tf.neg(tf.mean(tf.sum(tf.mul(target, tf.logSoftmax(logits)), 1)));
+}
+
+const asVectors = (x: tf.Tensor): tf.Tensor2D =>
+  (x.rank === 4 ? tf.reshape(x, [x.shape[0] as number, -1]) : x) as tf.Tensor2D;
 
 const CORNER = 1e-4;
 
@@ -113,18 +122,19 @@ function forward(
   weights: ReadonlyMap<string, tf.Tensor>,
   input: tf.Tensor4D,
   activations: ReadonlyMap<string, Float32Array>,
-): tf.Tensor2D {
+): Map<string, tf.Tensor> {
   const values = new Map<string, tf.Tensor>();
   let last: tf.Tensor = input;
   for (const layer of network.layers) {
     const inputs = layer.inputs.map((name) => values.get(name) as tf.Tensor);
     if (layer.kind === 'input') last = input;
+    else if (layer.kind === 'activation' && layer.activation === 'tanh') last = tf.tanh(inputs[0] as tf.Tensor);
     else if (layer.kind === 'activation') {
       last = activate(layer, inputs[0] as tf.Tensor4D, activations.get(layer.name) as Float32Array);
     } else last = apply(layer, inputs, weights);
     values.set(layer.name, last);
   }
-  return (last.rank === 4 ? tf.reshape(last, [last.shape[0] as number, -1]) : last) as tf.Tensor2D;
+  return values;
 }
 
 function apply(layer: Layer, inputs: readonly tf.Tensor[], weights: ReadonlyMap<string, tf.Tensor>): tf.Tensor {
@@ -191,6 +201,11 @@ function apply(layer: Layer, inputs: readonly tf.Tensor[], weights: ReadonlyMap<
         ) as tf.Tensor4D;
       }
       return tf.maxPool(ceil, layer.kernel as [number, number], stride, 'valid');
+    }
+    case 'averagePool': {
+      const { top, left, bottom, right } = layer.padding;
+      if (layer.ceilMode || top + left + bottom + right > 0) throw new Error('the tfjs oracle pools whole windows');
+      return tf.avgPool(x, layer.kernel as [number, number], layer.stride as [number, number], 'valid');
     }
     case 'globalAveragePool': {
       const pooled = tf.mean(x, [1, 2], !layer.flatten);

@@ -151,6 +151,12 @@ export class ReplaceHeadInput {
   })
   keepLayersAfterPooling!: boolean;
 
+  @Field({
+    defaultValue: false,
+    description: 'Keeps classifiers in the middle that take part in training, with the new outputs; else they go.',
+  })
+  keepAuxiliaryHeads!: boolean;
+
   @Field(() => Float, {
     nullable: true,
     description: 'Share of values that dropout sets to zero before the classifier, below 1.',

@@ -123,6 +123,12 @@ export class LayerType {
   @Field({ description: 'Neither weights nor batch-norm statistics move in training.' })
   frozen!: boolean;
 
+  @Field(() => Float, {
+    nullable: true,
+    description: 'Weight of its loss in training where it ends an auxiliary head, which predictions leave out.',
+  })
+  auxiliaryLossWeight!: number | null;
+
   @Field(() => JSONObject, {
     description: 'What else describes a layer of this kind: kernel, stride, padding, groups, rate.',
   })
