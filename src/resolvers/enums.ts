@@ -278,13 +278,22 @@ registerEnumType(DeviceStateEnum, {
   },
 });
 
-export const ExportFormatEnum = { SAFETENSORS: 'SAFETENSORS', ONNX: 'ONNX', FOLDER: 'FOLDER' } as const;
+export const ExportFormatEnum = {
+  PYTORCH: 'PYTORCH',
+  SAFETENSORS: 'SAFETENSORS',
+  ONNX: 'ONNX',
+  FOLDER: 'FOLDER',
+} as const;
 registerEnumType(ExportFormatEnum, {
   name: 'ExportFormat',
   description: 'File formats for trained networks.',
   valuesConfig: {
     SAFETENSORS: { description: 'Weights as safetensors; layers, labels and preprocessing in its metadata.' },
     ONNX: { description: 'For inference, operator set 17, any batch size; labels and preprocessing in its metadata.' },
+    PYTORCH: {
+      description:
+        "A state dict for `torch.load`: the weights alone, under torchvision's names where it has the network.",
+    },
     FOLDER: {
       description: 'A zip of all that the network can be written as, with a README that says how to run each file.',
     },

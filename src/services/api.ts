@@ -247,7 +247,7 @@ export interface DeviceRecord {
   readonly workerRestarts: number;
   readonly error: string | null;
 }
-export type ExportFormat = 'SAFETENSORS' | 'ONNX' | 'FOLDER';
+export type ExportFormat = 'SAFETENSORS' | 'ONNX' | 'PYTORCH' | 'FOLDER';
 export interface ExportOptions {
   /** The ONNX graph ends in probabilities. */
   readonly softmax?: boolean;

@@ -13,6 +13,7 @@ type ExportServices = Pick<Services, 'exportRevision' | 'exportsOfRevisions'>;
 const FORMATS: Readonly<Record<ExportFormat, ModelExportFormat>> = {
   SAFETENSORS: 'safetensors',
   ONNX: 'onnx',
+  PYTORCH: 'pytorch',
   FOLDER: 'folder',
 };
 

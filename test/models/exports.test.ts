@@ -3,11 +3,13 @@ import { buffer } from 'node:stream/consumers';
 import { describe, test } from 'node:test';
 import * as ort from 'onnxruntime-node';
 import { fromBufferPromise } from 'yauzl';
+import { resnet18 } from '../../src/models/architectures/resnet.js';
 import { importModel } from '../../src/models/detect.js';
 import { exportModel, type ExportedFile, packExport } from '../../src/models/exports/exportModel.js';
 import type { OnnxExportOptions } from '../../src/models/formats/onnx/exportOnnx.js';
 import { readModel } from '../../src/models/formats/safetensors.js';
 import type { Model } from '../../src/models/graph.js';
+import { initializeWeights } from '../../src/models/initialize.js';
 import type { Preprocessing } from '../../src/models/network.js';
 import { unitPreprocessing } from '../../src/models/preprocessing.js';
 import { Random } from '../../src/models/random.js';
@@ -91,7 +93,7 @@ describe('exports', () => {
     assert.deepEqual(JSON.parse(text(named['preprocessing.json'])), preprocessing);
     assert.deepEqual(
       conversions.map(({ format }) => format),
-      ['ONNX', 'safetensors'],
+      ['ONNX', 'PyTorch', 'safetensors'],
     );
     const { name, data } = packExport('pets', files);
     assert.equal(name, 'pets.zip');
@@ -114,6 +116,18 @@ describe('exports', () => {
     assert.deepEqual(readModel(packed.data), exported);
     assert.equal(conversions[0]?.format, 'safetensors');
     assert.equal(packExport('pets', exportModel('pets', exported, 'onnx').files).name, 'pets.onnx');
+  });
+
+  test("a README loads a .pth file into torchvision's network where the names are torchvision's", (t) => {
+    const seed = freshSeed(t);
+    const network = resnet18({ classes: 3, inputSize: 32 });
+    const readme = text(
+      byName(exportModel('pets', { network, weights: initializeWeights(network, seed) }, 'folder').files)['README.md'],
+    );
+    assert.match(readme, /torchvision\.models\.resnet18\(num_classes=3\)/);
+    const other = text(byName(exportModel('pets', model(new Random(seed)), 'folder').files)['README.md']);
+    assert.match(other, /state = torch\.load\("model\.pth", weights_only=True\)/);
+    assert.doesNotMatch(other, /torchvision\.models/);
   });
 
   test('what a format cannot say is refused, and left out of a folder with the reason', (t) => {
@@ -154,7 +168,7 @@ describe('exports', () => {
         { from: 'dropout', to: 'Dropout', count: 1 },
       ],
       folded: [],
-      ignored: [],
+      ignored: ['preprocessing: to be done before, see graft.preprocessing in the metadata'],
     });
   });
 });

@@ -1,14 +1,16 @@
 import type { Conversion } from '../conversion.js';
 import { ModelError } from '../errors.js';
 import { type OnnxExport, type OnnxExportOptions, writeOnnx } from '../formats/onnx/exportOnnx.js';
+import { writePytorch } from '../formats/pytorch/write.js';
 import { writeModel } from '../formats/safetensors.js';
 import { writeZip } from '../formats/zip/write.js';
 import type { Model } from '../graph.js';
 import type { Network } from '../network.js';
 import { networkToJson } from '../networkJson.js';
 import { readme } from './readme.js';
+import { torchvisionCall } from './torchvision.js';
 
-export type ExportFormat = 'safetensors' | 'onnx' | 'folder';
+export type ExportFormat = 'safetensors' | 'onnx' | 'pytorch' | 'folder';
 
 /** Those of ONNX hold wherever an ONNX file is written; others have none. */
 export type ExportOptions = OnnxExportOptions;
@@ -41,6 +43,15 @@ const safetensorsConversion = ({ layers }: Network): Conversion => ({
   ignored: [],
 });
 
+/** A state dict is weights alone. */
+const pytorchConversion = ({ weights }: Model): Conversion => ({
+  format: 'PyTorch',
+  version: 'state dict in a zip archive, as of 1.6',
+  mapped: [{ from: 'weights', to: 'tensors', count: weights.size }],
+  folded: [],
+  ignored: ['layers', 'labels', 'preprocessing'].map((what) => `${what}: a state dict holds weights alone`),
+});
+
 /** What `write` gives, or the reason why this network has no such file. */
 function where<T>(what: string, leftOut: string[], write: () => T): T | null {
   try {
@@ -57,16 +68,27 @@ function folder(name: string, model: Model, options: ExportOptions): ExportedMod
   const { network } = model;
   const leftOut: string[] = [];
   const onnx = where('model.onnx', leftOut, () => writeOnnx(model, options));
-  const contents = { onnx: onnx && { input: onnx.input, output: onnx.output, options }, leftOut };
+  const pytorch = where('model.pth', leftOut, () => writePytorch(model));
+  const contents = {
+    onnx: onnx && { input: onnx.input, output: onnx.output, options },
+    pytorch: pytorch && { torchvision: torchvisionCall(model) },
+    leftOut,
+  };
   const files: ExportedFile[] = [
     { name: 'README.md', data: text(readme(name, network, contents)) },
     ...(network.classes ? [{ name: 'labels.txt', data: text(labels(network.classes)) }] : []),
     { name: 'preprocessing.json', data: text(`${JSON.stringify(network.preprocessing, null, 2)}\n`) },
     ...(onnx ? [{ name: 'model.onnx', data: onnx.file }] : []),
+    ...(pytorch ? [{ name: 'model.pth', data: pytorch }] : []),
     { name: 'network.json', data: text(networkToJson(network)) },
     { name: 'model.safetensors', data: writeModel(model) },
   ];
-  return { files, conversions: [...(onnx ? [onnx.conversion] : []), safetensorsConversion(network)], onnx };
+  const conversions = [
+    ...(onnx ? [onnx.conversion] : []),
+    ...(pytorch ? [pytorchConversion(model)] : []),
+    safetensorsConversion(network),
+  ];
+  return { files, conversions, onnx };
 }
 
 /**
@@ -87,6 +109,10 @@ export function exportModel(
     case 'onnx': {
       const onnx = writeOnnx(model, options);
       return { files: [{ name: `${name}.onnx`, data: onnx.file }], conversions: [onnx.conversion], onnx };
+    }
+    case 'pytorch': {
+      const files = [{ name: `${name}.pth`, data: writePytorch(model) }];
+      return { files, conversions: [pytorchConversion(model)], onnx: null };
     }
     case 'folder':
       return folder(name, model, options);

@@ -85,3 +85,19 @@ export function onnxInPython(
   const read = [...resize(preprocessing), ...(pictures ? pixels(pictures) : values(preprocessing))];
   return program('import onnxruntime', read, rest);
 }
+
+/** A Python program that classifies picture.jpg with model.pth, in torchvision's network of that name. */
+export function torchvisionInPython(
+  preprocessing: Preprocessing,
+  { constructor, hasLabels }: { constructor: string; hasLabels: boolean },
+): string {
+  const rest = [
+    `model = torchvision.models.${constructor}`,
+    'model.load_state_dict(torch.load("model.pth", weights_only=True))',
+    'model.eval()',
+    'with torch.no_grad():',
+    '    scores = model(torch.from_numpy(read("picture.jpg")))[0].softmax(0).numpy()',
+    ...best(hasLabels),
+  ];
+  return program('import torch\nimport torchvision', [...resize(preprocessing), ...values(preprocessing)], rest);
+}

@@ -2,12 +2,14 @@ import type { OnnxExportOptions } from '../formats/onnx/exportOnnx.js';
 import type { InputLayer, Network } from '../network.js';
 import { onnxInJavascript } from './javascriptExamples.js';
 import { resizeText, valuesText } from './preprocessingText.js';
-import { onnxInPython } from './pythonExamples.js';
+import { onnxInPython, torchvisionInPython } from './pythonExamples.js';
 
 /** What lies in the folder. */
 export interface FolderContents {
   /** Names of the graph's input and output, and how it was written; null where there is no ONNX file. */
   readonly onnx: { readonly input: string; readonly output: string; readonly options: OnnxExportOptions } | null;
+  /** The call that builds torchvision's network of these weights, where it has one; null where there is no .pth file. */
+  readonly pytorch: { readonly torchvision: string | null } | null;
   /** What is missing, with the reason. */
   readonly leftOut: readonly string[];
 }
@@ -45,8 +47,27 @@ function onnxSection(network: Network, onnx: NonNullable<FolderContents['onnx']>
   ];
 }
 
+function pytorchSection({ preprocessing, classes }: Network, constructor: string | null): string[] {
+  const title = '## model.pth';
+  if (constructor === null) {
+    return [
+      title,
+      'The weights as a PyTorch state dict, to be loaded into a module that computes what `network.json` says; torchvision has none\nwhose parameters are called so.',
+      code(
+        'python',
+        'import torch\n\nstate = torch.load("model.pth", weights_only=True)\nfor name, tensor in state.items():\n    print(name, tuple(tensor.shape))\n',
+      ),
+    ];
+  }
+  return [
+    title,
+    "The weights as a PyTorch state dict under torchvision's names. With `pip install torch torchvision pillow numpy`:",
+    code('python', torchvisionInPython(preprocessing, { constructor, hasLabels: classes !== null })),
+  ];
+}
+
 /** The page that says what lies in an exported folder and how to run each file. */
-export function readme(name: string, network: Network, { onnx, leftOut }: FolderContents): string {
+export function readme(name: string, network: Network, { onnx, pytorch, leftOut }: FolderContents): string {
   const { preprocessing, classes, architecture } = network;
   const classText = classes ? `${classes.length} classes, in the order of \`labels.txt\`` : 'unnamed outputs';
   const sections = [
@@ -56,6 +77,7 @@ export function readme(name: string, network: Network, { onnx, leftOut }: Folder
     `${resizeText(preprocessing)} ${valuesText(preprocessing)}`,
     'The same is in `preprocessing.json`. Another way of resizing or other values make the network wrong without an error.',
     ...(onnx ? onnxSection(network, onnx) : []),
+    ...(pytorch ? pytorchSection(network, pytorch.torchvision) : []),
     '## model.safetensors, network.json',
     'The weights under their names and the layers as JSON: what Graft itself reads. Import this folder as a zip, or\n`model.safetensors` alone, to go on training.',
     ...(leftOut.length > 0 ? ['## Not in this folder', leftOut.map((line) => `- ${line}`).join('\n')] : []),
