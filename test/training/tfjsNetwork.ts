@@ -98,23 +98,42 @@ const asVectors = (x: tf.Tensor): tf.Tensor2D =>
 
 const CORNER = 1e-4;
 
-function activate(layer: ActivationLayer, x: tf.Tensor4D, other: Float32Array): tf.Tensor {
-  const [batch, height, width, channels] = x.shape;
-  const values = tf.transpose(tf.tensor4d(other, [batch, channels, height, width]), [0, 2, 3, 1]);
-  const upper = layer.activation === 'relu6' ? 6 : Number.MAX_VALUE;
-  const between = (tensor: tf.Tensor) => tf.logicalAnd(tf.greater(tensor, 0), tf.less(tensor, upper));
-  const passes = between(values);
-  const nearCorner = tf.logicalOr(tf.less(tf.abs(x), CORNER), tf.less(tf.abs(tf.sub(x, upper)), CORNER));
-  const disagrees = tf.logicalAnd(tf.notEqual(passes, between(x)), tf.logicalNot(nearCorner));
-  if (tf.any(disagrees).dataSync()[0]) throw new Error(`${layer.name}: the engines disagree away from the corners`);
-  const clipped = tf.customGrad((given, save) => {
+/** z clipped to 0..upper, with the gradient where `passes`; see `tfjsStep`. */
+function clipped(name: string, z: tf.Tensor4D, upper: number, passes: tf.Tensor): tf.Tensor {
+  const between = tf.logicalAnd(tf.greater(z, 0), tf.less(z, upper));
+  const nearCorner = tf.logicalOr(tf.less(tf.abs(z), CORNER), tf.less(tf.abs(tf.sub(z, upper)), CORNER));
+  const disagrees = tf.logicalAnd(tf.notEqual(passes, between), tf.logicalNot(nearCorner));
+  if (tf.any(disagrees).dataSync()[0]) throw new Error(`${name}: the engines disagree away from the corners`);
+  const clip = tf.customGrad((given, save) => {
     (save as tf.GradSaveFunc)([passes]);
     return {
       value: tf.clipByValue(given as tf.Tensor, 0, upper),
       gradFunc: (dy: tf.Tensor, [saved]: tf.Tensor[]) => tf.mul(dy, tf.cast(saved as tf.Tensor, 'float32')),
     };
   });
-  return clipped(x);
+  return clip(z);
+}
+
+function activate({ name, activation }: ActivationLayer, x: tf.Tensor, other: Float32Array): tf.Tensor {
+  const sizes = x.rank === 4 ? x.shape : [x.shape[0], 1, 1, x.shape[1]];
+  const [batch, height, width, channels] = sizes as [number, number, number, number];
+  const map = tf.reshape(x, [batch, height, width, channels]) as tf.Tensor4D;
+  const values = tf.transpose(tf.tensor4d(other, [batch, channels, height, width]), [0, 2, 3, 1]);
+  const positiveBelow = (upper: number) => tf.logicalAnd(tf.greater(values, 0), tf.less(values, upper));
+  const linear = (slope: number, offset: number) => tf.add(tf.mul(map, slope), offset) as tf.Tensor4D;
+  const result = (): tf.Tensor => {
+    if (activation === 'hardSwish') {
+      const passes = tf.logicalAnd(tf.notEqual(values, 0), tf.less(values, 3));
+      return tf.mul(map, clipped(name, linear(1 / 6, 0.5), 1, passes));
+    }
+    if (typeof activation === 'object' && activation.kind === 'hardSigmoid') {
+      return clipped(name, linear(activation.alpha, activation.beta), 1, positiveBelow(1));
+    }
+    const upper = { relu: Number.MAX_VALUE, relu6: 6 }[activation as string];
+    if (upper === undefined) throw new Error(`the tfjs oracle has no ${JSON.stringify(activation)}`);
+    return clipped(name, map, upper, positiveBelow(upper));
+  };
+  return tf.reshape(result(), x.shape);
 }
 
 function forward(
@@ -130,7 +149,7 @@ function forward(
     if (layer.kind === 'input') last = input;
     else if (layer.kind === 'activation' && layer.activation === 'tanh') last = tf.tanh(inputs[0] as tf.Tensor);
     else if (layer.kind === 'activation') {
-      last = activate(layer, inputs[0] as tf.Tensor4D, activations.get(layer.name) as Float32Array);
+      last = activate(layer, inputs[0] as tf.Tensor, activations.get(layer.name) as Float32Array);
     } else last = apply(layer, inputs, weights);
     values.set(layer.name, last);
   }
@@ -215,6 +234,20 @@ function apply(layer: Layer, inputs: readonly tf.Tensor[], weights: ReadonlyMap<
       return tf.add(inputs[0] as tf.Tensor, inputs[1] as tf.Tensor);
     case 'concat':
       return tf.concat(inputs as tf.Tensor4D[], 3);
+    case 'binary':
+      if (layer.operator !== 'mul') throw new Error(`the tfjs oracle has no ${layer.operator}`);
+      return tf.mul(inputs[0] as tf.Tensor, inputs[1] as tf.Tensor);
+    case 'slice': {
+      const [[axis], [start], [end]] = [layer.axes, layer.starts, layer.ends];
+      if (axis !== 1 || start === undefined || end === undefined) throw new Error('the tfjs oracle slices channels');
+      const begin = [0, 0, 0, start];
+      return tf.slice(x, begin, [-1, -1, -1, end - start]);
+    }
+    case 'channelShuffle': {
+      const [n, h, w, c] = x.shape;
+      const grouped = tf.reshape(x, [n, h, w, layer.groups, c / layer.groups]);
+      return tf.reshape(tf.transpose(grouped, [0, 1, 2, 4, 3]), x.shape);
+    }
     case 'flatten':
       return tf.reshape(tf.transpose(x, [0, 3, 1, 2]), [x.shape[0], -1]);
     case 'dropout':

@@ -4,6 +4,7 @@ import type { Engine } from '../../src/kernels/engine.js';
 import { softmaxCrossEntropy } from '../../src/kernels/ops/losses/crossEntropy.js';
 import { flatten } from '../../src/kernels/ops/flatten/flatten.js';
 import { PlanBuilder } from '../../src/kernels/planBuilder.js';
+import { buildArchitecture } from '../../src/models/architectures/registry.js';
 import { mobilenetV2 } from '../../src/models/architectures/mobilenetV2.js';
 import { resnet18 } from '../../src/models/architectures/resnet.js';
 import { squeezenet } from '../../src/models/architectures/squeezenet.js';
@@ -104,6 +105,18 @@ describe('one training step of a whole network equals tfjs', () => {
       side: 64,
       batch: 3,
     },
+    ...(
+      [
+        ['mobilenet_v3_small', 48],
+        ['shufflenet_v2_x0_5', 48],
+        ['mnasnet0_5', 48],
+      ] as const
+    ).map(([name, side]) => ({
+      name,
+      make: () => buildArchitecture(name, { inputSize: side, classes: 6 }),
+      side,
+      batch: 4,
+    })),
     { name: 'ResNet-18', make: () => resnet18({ inputSize: 48, classes: 5 }), side: 48, batch: 2 },
   ];
   for (const { name, make, side, batch } of cases) {
