@@ -308,6 +308,27 @@ const CASES: OpCase[] = [
       activation: 'relu6',
     }),
   ),
+  ...(
+    [
+      ['3x3, pairs of lines are whole quads', [3, 3, 6, 14], [3, 3], [1, 1, 1, 1]],
+      ['3x3, lines one by one', [3, 5, 7, 7], [3, 3], [1, 1, 1, 1]],
+      ['5x3, four lines are whole quads', [2, 3, 8, 5], [5, 3], [3, 1, 1, 1]],
+      ['3x5, a single group', [2, 3, 2, 6], [3, 5], [1, 3, 1, 1]],
+      ['5x5 over short maps', [1, 9, 4, 10], [5, 5], [2, 2, 2, 2]],
+    ] as const
+  ).map(([name, x, kernel, padding]) =>
+    convolutionCase({
+      name: `depthwise ${name}`,
+      x,
+      outChannels: x[1],
+      kernel,
+      padding,
+      groups: x[1],
+      bias: true,
+      residual: true,
+      activation: 'relu6',
+    }),
+  ),
   convolutionCase({ name: 'depthwise 1x1', x: [1, 6, 5, 3], outChannels: 6, kernel: [1, 1], groups: 6 }),
   convolutionCase({
     name: 'many pixels: gradients of weights in parts',

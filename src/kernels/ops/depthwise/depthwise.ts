@@ -5,9 +5,11 @@ import { fusedActivation } from '../activation/fused.js';
 import type { Conv2dEpilogue, ConvolutionGradient } from '../conv2d/conv2d.js';
 import { geometryUniforms, gradientGeometry, type PatchGeometry } from '../product/operand.js';
 import { FLAG_ACTIVATION, FLAG_BIAS, FLAG_RESIDUAL } from '../product/parameters.js';
+import type { Pair } from '../window.js';
 import gatherSource from './depthwise.wgsl.js';
 import weightGradientSource from './depthwiseWeightGradient.wgsl.js';
 import { gradientStripSource, stridesFitStrips } from './gradientStripSource.js';
+import { type LineGroups, lineGroups, type WholeLinesVariant, wholeLinesSource } from './wholeLinesSource.js';
 import { STRIP, STRIP_LANES, stripSource } from './stripSource.js';
 import { weightGradientStripSource } from './weightGradientStripSource.js';
 
@@ -30,7 +32,10 @@ export function depthwise(b: PlanBuilder, options: Depthwise): void {
   const { x, y, weight, geometry } = options;
   const multiplier = (y.shape[1] as number) / (x.shape[1] as number);
   const isStripped = multiplier === 1 && stripsApply(b, geometry);
-  b.dispatch(isStripped ? stripDispatch(options) : gatherDispatch(options, `depthwise ${weight.label}`, 1, multiplier));
+  const groups = isStripped ? lineGroups(geometry) : null;
+  if (groups) b.dispatch(wholeLinesDispatch(options, groups, false));
+  else if (isStripped) b.dispatch(stripDispatch(options));
+  else b.dispatch(gatherDispatch(options, `depthwise ${weight.label}`, 1, multiplier));
 }
 
 /** dx of a depthwise convolution: what each input pixel gave to the outputs. */
@@ -38,9 +43,14 @@ export function depthwiseInputGradient(b: PlanBuilder, gradient: ConvolutionGrad
   const { x, weight, dy, geometry } = gradient;
   const multiplier = (dy.shape[1] as number) / (x.shape[1] as number);
   const dx = b.temporary(`d ${x.label}`, x.shape);
-  if (stripsApply(b, geometry) && multiplier === 1 && stridesFitStrips(geometry.step)) {
-    b.dispatch(inputGradientStrips(gradient, dx));
-  } else {
+  const isStripped = multiplier === 1 && stripsApply(b, geometry) && stridesFitStrips(geometry.step);
+  // With stride 1 it is the convolution of dy with the kernel turned around.
+  const start: Pair = [1 - geometry.kernel[0] - geometry.start[0], 1 - geometry.kernel[1] - geometry.start[1]];
+  const turned = { ...geometry, start };
+  const groups = isStripped ? lineGroups(turned) : null;
+  if (groups) b.dispatch(wholeLinesDispatch({ x: dy, weight, y: dx, geometry: turned }, groups, true));
+  else if (isStripped) b.dispatch(inputGradientStrips(gradient, dx));
+  else {
     const options = { x: dy, weight, y: dx, geometry: gradientGeometry(geometry) };
     b.dispatch(gatherDispatch(options, `depthwise input gradient ${weight.label}`, multiplier, 1));
   }
@@ -182,5 +192,41 @@ function stripDispatch(options: Depthwise): Dispatch {
       start[0],
     ],
     workgroups: linearGrid(strips * rows, STRIP_LANES),
+  };
+}
+
+function wholeLinesDispatch(options: Depthwise, groups: LineGroups, flipped: boolean): Dispatch {
+  const { x, weight, y, geometry } = options;
+  const { size, kernel, start } = geometry;
+  const { bias, residual, activation: kind } = options.epilogue ?? {};
+  const { rows, columns, stride } = rowLayout(y.shape);
+  const activation = fusedActivation(kind);
+  const mapSize = size[0] * size[1];
+  const maps = (rows * columns) / mapSize;
+  const variant: WholeLinesVariant = {
+    ...groups,
+    kernel,
+    above: -start[0],
+    left: -start[1],
+    flipped,
+    hasBias: Boolean(bias),
+    hasResidual: Boolean(residual),
+    activation: activation.isFused ? activation.source : null,
+  };
+  return {
+    label: `depthwise ${flipped ? 'input gradient ' : ''}${weight.label}`,
+    program: { label: `depthwise lines ${kernel.join('x')}`, code: wholeLinesSource(variant) },
+    bindings: [read(x), read(weight), write(y), ...(bias ? [read(bias)] : []), ...(residual ? [read(residual)] : [])],
+    uniforms: [
+      maps,
+      columns / mapSize,
+      size[0] / groups.lines,
+      mapSize,
+      stride,
+      rowLayout(x.shape).stride,
+      activation.lower,
+      activation.upper,
+    ],
+    workgroups: linearGrid(maps, STRIP_LANES),
   };
 }
