@@ -15,9 +15,10 @@ const ALLOWED = {
   datasets: ['models'],
   training: ['kernels', 'models', 'datasets'],
   store: [],
+  downloads: [],
   runtime: ['kernels'],
   jobs: ['kernels', 'models', 'datasets', 'training', 'store', 'runtime', 'config'],
-  services: ['kernels', 'models', 'datasets', 'training', 'store', 'runtime', 'jobs', 'config'],
+  services: ['kernels', 'models', 'datasets', 'training', 'store', 'downloads', 'runtime', 'jobs', 'config'],
   resolvers: ['services', 'models', 'training'],
   http: ['services', 'resolvers'],
 };

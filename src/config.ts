@@ -31,6 +31,29 @@ export interface Config {
   readonly maxQueuedRuns: number;
   /** Bytes on disk for features of frozen layers; 0 keeps none beyond a run. */
   readonly featureCacheBytes: number;
+  /** Absolute path of the cache of downloaded files; null: `downloads` in `dataDir`. */
+  readonly downloadDir: string | null;
+  /** Bytes on disk for downloaded files that are kept. */
+  readonly downloadCacheBytes: number;
+  /** Bytes of one downloaded file. */
+  readonly maxDownloadBytes: number;
+  /** A connection that says nothing for this long is given up, and tried again. */
+  readonly downloadStallMs: number;
+  /** Whether clients may name addresses inside this machine and its network. */
+  readonly privateDownloads: 'off' | 'on';
+  /** Address that the zoo's files are looked for below, by name, before their own addresses; null: none. */
+  readonly zooMirror: string | null;
+  /** Address of the Hugging Face hub. */
+  readonly huggingFaceUrl: string;
+  /** Sent to the hub; never log it. */
+  readonly huggingFaceToken: string | null;
+  /** Address of the npm registry; null: the one that npm is set to. */
+  readonly npmRegistry: string | null;
+  /** Proxies by the usual variables; null: none. Passwords may be in them: never log them. */
+  readonly httpsProxy: string | null;
+  readonly httpProxy: string | null;
+  /** Hosts that are reached without a proxy. */
+  readonly noProxy: string | null;
   /** JavaScript heap of the worker process, MiB. */
   readonly workerMemoryMb: number;
   /** Time that the worker process has for opening the GPU. */
@@ -59,6 +82,10 @@ export interface Setting<T> {
   /** As it would be written in the environment; null: not set. */
   readonly fallback: string | null;
   readonly parse: Parse<T>;
+  /** Not to be repeated in a message: a value that is wrong may still hold a password. */
+  readonly isSecret?: boolean;
+  /** Whether the variable's name in small letters counts too, and first, as programs agree on for proxies. */
+  readonly inSmallLetters?: boolean;
 }
 
 function integer(min: number, max: number, scale = 1): Parse<number> {
@@ -100,6 +127,24 @@ const databaseUrl: Parse<string> = (text) => {
   return text;
 };
 
+const webAddress: Parse<string> = (text) => {
+  const isWeb = URL.canParse(text) && ['http:', 'https:'].includes(new URL(text).protocol);
+  if (!isWeb || /[?#]/.test(text)) throw new Error('an address such as https://example.org/path, without ? and #');
+  return text;
+};
+
+const proxy: Parse<string> = (text) => {
+  const isProxy = URL.canParse(text) && ['http:', 'https:'].includes(new URL(text).protocol);
+  if (!isProxy) throw new Error('the address of a proxy, such as http://proxy.example.org:3128');
+  return text;
+};
+
+/** For a header or a list: anything that has no control characters. */
+const plainText: Parse<string> = (text) => {
+  if (text.length > 10_000 || /\p{Cc}/u.test(text)) throw new Error('a text of up to 10000 characters in one line');
+  return text;
+};
+
 const adapterName: Parse<string> = (text) => {
   if (text.length > 200 || /\p{Cc}/u.test(text))
     throw new Error('part of the name of an adapter, up to 200 characters');
@@ -114,7 +159,7 @@ export const SETTINGS: { readonly [K in keyof Config]: Setting<Config[K]> } = {
   host: { variable: 'GRAFT_HOST', fallback: '127.0.0.1', parse: host },
   port: { variable: 'GRAFT_PORT', fallback: '4000', parse: integer(0, 65_535) },
   dataDir: { variable: 'GRAFT_DATA_DIR', fallback: './graft-data', parse: path },
-  databaseUrl: { variable: 'DATABASE_URL', fallback: null, parse: databaseUrl },
+  databaseUrl: { variable: 'DATABASE_URL', fallback: null, parse: databaseUrl, isSecret: true },
   importRoot: { variable: 'GRAFT_IMPORT_ROOT', fallback: null, parse: folder },
   logLevel: {
     variable: 'GRAFT_LOG_LEVEL',
@@ -129,6 +174,18 @@ export const SETTINGS: { readonly [K in keyof Config]: Setting<Config[K]> } = {
   maxDatasetPictures: { variable: 'GRAFT_MAX_DATASET_PICTURES', fallback: '100000', parse: integer(1, 10_000_000) },
   maxQueuedRuns: { variable: 'GRAFT_MAX_QUEUED_RUNS', fallback: '100', parse: integer(1, 1_000_000) },
   featureCacheBytes: { variable: 'GRAFT_FEATURE_CACHE_MB', fallback: '4096', parse: integer(0, 1_048_576, MIB) },
+  downloadDir: { variable: 'GRAFT_DOWNLOAD_DIR', fallback: null, parse: path },
+  downloadCacheBytes: { variable: 'GRAFT_DOWNLOAD_CACHE_MB', fallback: '8192', parse: integer(0, 1_048_576, MIB) },
+  maxDownloadBytes: { variable: 'GRAFT_MAX_DOWNLOAD_MB', fallback: '1024', parse: integer(1, 2047, MIB) },
+  downloadStallMs: { variable: 'GRAFT_DOWNLOAD_STALL_SECONDS', fallback: '30', parse: integer(1, 3600, SECOND) },
+  privateDownloads: { variable: 'GRAFT_PRIVATE_DOWNLOADS', fallback: 'off', parse: oneOf('off', 'on') },
+  zooMirror: { variable: 'GRAFT_ZOO_MIRROR', fallback: null, parse: webAddress },
+  huggingFaceUrl: { variable: 'GRAFT_HF_URL', fallback: 'https://huggingface.co', parse: webAddress },
+  huggingFaceToken: { variable: 'GRAFT_HF_TOKEN', fallback: null, parse: plainText, isSecret: true },
+  npmRegistry: { variable: 'GRAFT_NPM_REGISTRY', fallback: null, parse: webAddress },
+  httpsProxy: { variable: 'HTTPS_PROXY', fallback: null, parse: proxy, isSecret: true, inSmallLetters: true },
+  httpProxy: { variable: 'HTTP_PROXY', fallback: null, parse: proxy, isSecret: true, inSmallLetters: true },
+  noProxy: { variable: 'NO_PROXY', fallback: null, parse: plainText, inSmallLetters: true },
   workerMemoryMb: { variable: 'GRAFT_WORKER_MEMORY_MB', fallback: '4096', parse: integer(256, 1_048_576) },
   workerStartMs: { variable: 'GRAFT_WORKER_START_SECONDS', fallback: '60', parse: integer(1, 3600, SECOND) },
   workerSilenceMs: { variable: 'GRAFT_WORKER_SILENCE_SECONDS', fallback: '300', parse: integer(5, 86_400, SECOND) },
@@ -143,13 +200,13 @@ export const SETTINGS: { readonly [K in keyof Config]: Setting<Config[K]> } = {
 export function loadConfig(env: Readonly<Record<string, string | undefined>>): Config {
   const problems: string[] = [];
   const values: Record<string, unknown> = {};
-  for (const [key, { variable, fallback, parse }] of Object.entries<Setting<unknown>>(SETTINGS)) {
-    const text = env[variable] || fallback;
+  for (const [key, setting] of Object.entries<Setting<unknown>>(SETTINGS)) {
+    const { variable, fallback, parse, isSecret, inSmallLetters } = setting;
+    const text = (inSmallLetters && env[variable.toLowerCase()]) || env[variable] || fallback;
     try {
       values[key] = text === null ? null : parse(text);
     } catch (error) {
-      // A wrong address may hold a right password.
-      const given = key === 'databaseUrl' ? 'of no use' : JSON.stringify(text);
+      const given = isSecret ? 'of no use' : JSON.stringify(text);
       problems.push(`${variable} is ${given}; allowed is ${(error as Error).message}.`);
     }
   }

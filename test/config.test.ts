@@ -34,6 +34,19 @@ describe('the configuration', () => {
       GRAFT_MAX_DATASET_PICTURES: '4',
       GRAFT_MAX_QUEUED_RUNS: '5',
       GRAFT_FEATURE_CACHE_MB: '6',
+      GRAFT_DOWNLOAD_DIR: '/cache',
+      GRAFT_DOWNLOAD_CACHE_MB: '12',
+      GRAFT_MAX_DOWNLOAD_MB: '13',
+      GRAFT_DOWNLOAD_STALL_SECONDS: '14',
+      GRAFT_PRIVATE_DOWNLOADS: 'on',
+      GRAFT_ZOO_MIRROR: 'http://mirror.example/zoo/',
+      GRAFT_HF_URL: 'https://hub.example',
+      GRAFT_HF_TOKEN: 'hf_secret',
+      GRAFT_NPM_REGISTRY: 'https://npm.example/',
+      HTTPS_PROXY: 'http://proxy.example:3128',
+      http_proxy: 'http://small.example:3128',
+      HTTP_PROXY: 'http://large.example:3128',
+      NO_PROXY: 'localhost,.example.org',
       GRAFT_WORKER_MEMORY_MB: '256',
       GRAFT_WORKER_START_SECONDS: '7',
       GRAFT_WORKER_SILENCE_SECONDS: '8',
@@ -55,6 +68,18 @@ describe('the configuration', () => {
       maxDatasetPictures: 4,
       maxQueuedRuns: 5,
       featureCacheBytes: 6 * 1024 * 1024,
+      downloadDir: resolve('/cache'),
+      downloadCacheBytes: 12 * 1024 * 1024,
+      maxDownloadBytes: 13 * 1024 * 1024,
+      downloadStallMs: 14_000,
+      privateDownloads: 'on',
+      zooMirror: 'http://mirror.example/zoo/',
+      huggingFaceUrl: 'https://hub.example',
+      huggingFaceToken: 'hf_secret',
+      npmRegistry: 'https://npm.example/',
+      httpsProxy: 'http://proxy.example:3128',
+      httpProxy: 'http://small.example:3128',
+      noProxy: 'localhost,.example.org',
       workerMemoryMb: 256,
       workerStartMs: 7000,
       workerSilenceMs: 8000,
@@ -73,6 +98,9 @@ describe('the configuration', () => {
       GRAFT_STOP_SECONDS: '1.5',
       GRAFT_REQUEST_SECONDS: '1e3',
       GRAFT_WORKER_MEMORY_MB: 'much',
+      GRAFT_ZOO_MIRROR: 'ftp://mirror',
+      GRAFT_HF_URL: 'https://hub/?token=1',
+      GRAFT_PRIVATE_DOWNLOADS: 'yes',
     };
     assert.throws(
       () => loadConfig(wrong),
@@ -97,7 +125,7 @@ describe('the configuration', () => {
   });
 
   test('is documented: docs/configuration.md lists exactly the variables that there are, with their defaults', () => {
-    const rows = readFileSync('docs/configuration.md', 'utf8').matchAll(/^\| `(GRAFT_\w+|DATABASE_URL)` \| (.+?) \|/gm);
+    const rows = readFileSync('docs/configuration.md', 'utf8').matchAll(/^\| `([A-Z]\w+)` \| (.+?) \|/gm);
     const documented = new Map(Array.from(rows, (match) => [match[1] as string, match[2]]));
     assert.deepEqual([...documented.keys()], variables);
     for (const { variable, fallback } of Object.values(SETTINGS)) {

@@ -17,14 +17,17 @@ export function deviceLine({ vendor, description, isSoftware }: Device): string 
 
 export function zooLines(zoo: readonly ZooNetwork[]): string[] {
   const columns = [left('id'), right('input'), right('parameters'), right('multiply-adds'), left('weights')];
-  const rows = zoo.map(({ id, input, parameters, multiplyAdds, pretrained, source, license }) => [
+  const here = zoo.filter(({ source }) => source !== null && !source.startsWith('https:'));
+  const rows = here.map(({ id, input, parameters, multiplyAdds, pretrained, source, license }) => [
     id,
     `${input.width} x ${input.height}`,
     formatMillions(parameters),
     multiplyAdds === null ? '-' : formatMillions(multiplyAdds),
     pretrained ? `pretrained, ${license ?? 'licence unknown'}, ${clip(sourceName(source), 32)}` : 'random',
   ]);
-  return indent(table(columns, rows));
+  const more = zoo.length - here.length;
+  const others = more > 0 ? [`... and ${more} more, whose weights are downloaded when one is created`] : [];
+  return indent([...table(columns, rows), ...others]);
 }
 
 /** Of a package on npm its name, without the path in it. */

@@ -343,3 +343,25 @@ registerEnumType(ComparedValuesEnum, {
     PROBABILITIES: { description: 'Its softmax.' },
   },
 });
+
+export const ZooSourceKindEnum = { URL: 'url', NPM: 'npm', FILE: 'file' } as const;
+registerEnumType(ZooSourceKindEnum, {
+  name: 'ZooSourceKind',
+  description: 'Where a file of the zoo comes from.',
+  valuesConfig: {
+    URL: { description: 'Downloaded.' },
+    NPM: { description: 'Comes with an npm package that Graft depends on.' },
+    FILE: { description: 'Comes with Graft.' },
+  },
+});
+
+export const DownloadStateEnum = { RUNNING: 'RUNNING', SUCCEEDED: 'SUCCEEDED', FAILED: 'FAILED' } as const;
+registerEnumType(DownloadStateEnum, {
+  name: 'DownloadState',
+  description: 'Where a download is in its life. SUCCEEDED and FAILED are final.',
+  valuesConfig: {
+    RUNNING: { description: 'Under way.' },
+    SUCCEEDED: { description: 'Everything is here, checked and read.' },
+    FAILED: { description: 'Ended with an error or because a client asked for it; `error` says which.' },
+  },
+});

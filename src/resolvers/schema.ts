@@ -4,9 +4,10 @@ import { buildSchema, type MiddlewareFn, type PubSub } from 'type-graphql';
 import type { Context } from './context.js';
 import { DatasetResolver, PictureResolver } from './dataset/resolver.js';
 import { ExportResolver, RevisionReceiptResolver } from './export/resolver.js';
-import { NetworkResolver, RevisionResolver, ZooResolver } from './network/resolver.js';
+import { NetworkResolver, RevisionResolver } from './network/resolver.js';
 import { DeviceResolver, EvaluationResolver } from './result/resolver.js';
 import { RunResolver } from './run/resolver.js';
+import { DownloadResolver, ZooResolver } from './zoo/resolver.js';
 
 /** Several mutations may come in one operation; each answer has to see what the ones before it changed. */
 const forgetAfterMutation: MiddlewareFn<Context> = async ({ info, context }, next) => {
@@ -30,6 +31,7 @@ export function createSchema(): Promise<GraphQLSchema> {
   return buildSchema({
     resolvers: [
       ZooResolver,
+      DownloadResolver,
       NetworkResolver,
       RevisionResolver,
       DatasetResolver,

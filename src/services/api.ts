@@ -17,6 +17,7 @@ export type ServiceErrorCode =
   | 'UNSUPPORTED_FILE'
   | 'LIMIT_EXCEEDED'
   | 'JOB_FAILED'
+  | 'DOWNLOAD_FAILED'
   | 'TIMEOUT'
   | 'WORKER_UNAVAILABLE'
   /** A stored file is not what was stored. */
@@ -66,6 +67,20 @@ export interface UploadRecord {
   readonly createdAt: number;
 }
 
+/** Where a file of the zoo comes from: an address, or a file that comes with Graft or one of its packages. */
+export interface ZooSource {
+  readonly kind: 'url' | 'npm' | 'file';
+  /** The address, `package/path`, or the path in Graft's folder `weights`. */
+  readonly location: string;
+}
+export interface ZooFile {
+  readonly name: string;
+  readonly bytes: number;
+  /** All of its digits, or the first ones where only those are published. */
+  readonly sha256: string;
+  /** In the order in which they are tried. */
+  readonly sources: readonly ZooSource[];
+}
 export interface ZooEntry {
   readonly id: string;
   readonly name: string;
@@ -74,14 +89,36 @@ export interface ZooEntry {
   readonly paper: string | null;
   /** False: the architecture is built in, its weights are random until trained or imported. */
   readonly pretrained: boolean;
+  /** The publisher's name for the weights. */
+  readonly weights: string | null;
+  /** The first place that the weights come from. */
   readonly source: string | null;
+  readonly files: readonly ZooFile[];
   readonly license: string | null;
+  readonly licenseNote: string | null;
   readonly inputSize: readonly [channels: number, height: number, width: number];
+  readonly preprocessing: Preprocessing;
+  /** Outputs; null: it ends in features. */
+  readonly classCount: number | null;
   readonly parameters: number;
   readonly multiplyAdds: number;
+  /** Of all files; null without weights. */
   readonly bytes: number | null;
   readonly top1: number | null;
   readonly top5: number | null;
+}
+
+/** What a download of a file, or of several one after another, is doing. */
+export interface DownloadRecord {
+  readonly operationId: string;
+  readonly state: 'RUNNING' | 'SUCCEEDED' | 'FAILED';
+  /** The file at hand; null before the first. */
+  readonly file: string | null;
+  /** Where it comes from; null: it was in the cache. */
+  readonly url: string | null;
+  readonly receivedBytes: number;
+  readonly totalBytes: number | null;
+  readonly error: string | null;
 }
 
 export interface NetworkRecord {
@@ -270,7 +307,21 @@ export interface ExportRecord {
 export interface Services {
   // Zoo and networks
   zoo(): readonly ZooEntry[];
-  createNetwork(input: { zooId: string; name?: string; seed?: number }): Promise<NetworkRecord>;
+  /**
+   * With the published weights, downloaded if need be, or with random ones where `pretrained` is false or none are published.
+   * `operationId`: a name that the caller gives to the download, to watch it.
+   */
+  createNetwork(input: {
+    zooId: string;
+    name?: string;
+    seed?: number;
+    pretrained?: boolean;
+    operationId?: string;
+  }): Promise<NetworkRecord>;
+  /** The state of a download now, and whenever it has changed, until it is over. One that has not begun is waited for. */
+  watchDownload(operationId: string): AsyncIterableIterator<DownloadRecord>;
+  /** Ends a download; false where none of that name is under way. */
+  cancelDownload(operationId: string): boolean;
   /** ONNX, TF.js layers-model (zip of model.json and shards, or model.json plus shard uploads) or safetensors with network. */
   importNetwork(input: {
     name: string;

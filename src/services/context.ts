@@ -5,6 +5,7 @@ import type { RunQueue } from '../jobs/runner.js';
 import type { Supervisor } from '../jobs/supervisor.js';
 import type { BlobStore } from '../store/blobs.js';
 import type { Database, Queries } from '../store/database.js';
+import type { Downloads } from './downloads.js';
 import type { Installation } from './installation.js';
 
 /** What the services are made of. */
@@ -18,6 +19,7 @@ export interface Context {
   readonly supervisor: Supervisor;
   readonly events: RunEvents;
   readonly queue: RunQueue;
+  readonly downloads: Downloads;
   /** Aborted when the services close. */
   readonly closing: AbortSignal;
 }

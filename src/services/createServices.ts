@@ -12,14 +12,16 @@ import type { Services } from './api.js';
 import type { Context } from './context.js';
 import { datasetServices } from './datasets.js';
 import { deviceServices } from './device.js';
+import { downloadServices, openDownloads } from './downloads.js';
 import { exportServices } from './exports.js';
 import { withServiceErrors } from './errors.js';
 import { garbageServices } from './garbage.js';
-import { openInstallation } from './installation.js';
+import { type Installation, openInstallation } from './installation.js';
 import { networkServices } from './networks.js';
 import { resultServices } from './results.js';
 import { runServices } from './runs.js';
 import { uploadServices } from './uploads.js';
+import { zooServices } from './zoo.js';
 
 export interface ServicesOptions {
   readonly logger: Logger;
@@ -27,6 +29,8 @@ export interface ServicesOptions {
   readonly observer?: RunObserver;
   /** Module that runs the jobs inside the worker process (see src/jobs/executor.ts). Default: on the GPU. */
   readonly executor?: URL;
+  /** Default: that of this package. */
+  readonly installation?: Installation;
 }
 
 /**
@@ -34,7 +38,7 @@ export interface ServicesOptions {
  */
 export async function createServices(config: Config, options: ServicesOptions): Promise<Services> {
   const { logger } = options;
-  const installation = await openInstallation();
+  const installation = options.installation ?? (await openInstallation());
   const blobFolder = join(config.dataDir, 'blobs');
   await mkdir(config.dataDir, { recursive: true });
   const blobs = await BlobStore.open(blobFolder);
@@ -64,6 +68,7 @@ export async function createServices(config: Config, options: ServicesOptions): 
   const events = new RunEvents(database);
   const queue = new RunQueue(database, events, supervisor, logger, options.observer);
   const closing = new AbortController();
+  const downloads = openDownloads(config, installation.version);
   const context: Context = {
     config,
     logger,
@@ -74,6 +79,7 @@ export async function createServices(config: Config, options: ServicesOptions): 
     supervisor,
     events,
     queue,
+    downloads,
     closing: closing.signal,
   };
   await queue.start();
@@ -81,10 +87,12 @@ export async function createServices(config: Config, options: ServicesOptions): 
   let closed: Promise<void> | null = null;
   const close = async () => {
     closing.abort();
-    await Promise.all([queue.stop(), supervisor.stop()]);
+    await Promise.all([queue.stop(), supervisor.stop(), downloads.close()]);
     await database.close();
   };
   return withServiceErrors<Services>({
+    ...zooServices(context),
+    ...downloadServices(context),
     ...networkServices(context),
     ...uploadServices(context),
     ...datasetServices(context),

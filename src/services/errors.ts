@@ -1,4 +1,5 @@
 import { DatasetError, type DatasetErrorCode } from '../datasets/errors.js';
+import { DownloadError, type DownloadErrorCode } from '../downloads/errors.js';
 import { UnknownRunError } from '../jobs/events.js';
 import { JobError } from '../jobs/protocol.js';
 import { ModelError, type ModelErrorCode } from '../models/errors.js';
@@ -26,6 +27,19 @@ const DATASET_CODES: Readonly<Record<DatasetErrorCode, ServiceErrorCode>> = {
   UNREADABLE_PICTURE: 'UNSUPPORTED_FILE',
 };
 
+const DOWNLOAD_CODES: Readonly<Record<DownloadErrorCode, ServiceErrorCode>> = {
+  INVALID_URL: 'BAD_USER_INPUT',
+  FORBIDDEN_ADDRESS: 'BAD_USER_INPUT',
+  UNREACHABLE: 'DOWNLOAD_FAILED',
+  NOT_FOUND: 'DOWNLOAD_FAILED',
+  REFUSED: 'DOWNLOAD_FAILED',
+  TOO_MANY_REDIRECTS: 'DOWNLOAD_FAILED',
+  TOO_LARGE: 'LIMIT_EXCEEDED',
+  DAMAGED: 'DOWNLOAD_FAILED',
+  QUEUE_FULL: 'LIMIT_EXCEEDED',
+  CANCELLED: 'DOWNLOAD_FAILED',
+};
+
 const STORE_CODES: Readonly<Partial<Record<StoreErrorCode, ServiceErrorCode>>> = {
   INVALID_PAGE: 'BAD_USER_INPUT',
   BLOB_NOT_FOUND: 'NOT_FOUND',
@@ -50,6 +64,8 @@ export function toServiceError(error: unknown): unknown {
   if (error instanceof ModelError) return new ServiceError(MODEL_CODES[error.code], error.message, { cause: error });
   if (error instanceof DatasetError)
     return new ServiceError(DATASET_CODES[error.code], error.message, { cause: error });
+  if (error instanceof DownloadError)
+    return new ServiceError(DOWNLOAD_CODES[error.code], error.message, { cause: error });
   if (error instanceof TrainingError) return new ServiceError('BAD_USER_INPUT', error.message, { cause: error });
   if (error instanceof UnknownRunError) return new ServiceError('NOT_FOUND', error.message, { cause: error });
   if (error instanceof JobError) {

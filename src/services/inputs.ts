@@ -1,6 +1,8 @@
 import { ServiceError } from './api.js';
 
 const MAX_NAME = 200;
+/** Of random weights where nobody says one. */
+export const DEFAULT_SEED = 1;
 
 export function badInput(message: string): ServiceError {
   return new ServiceError('BAD_USER_INPUT', message);

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseZoo, type ZooEntry } from '../models/zoo.js';
+import { parseZoo, type ZooEntry } from '../models/zoo/manifest.js';
 
 /** Files that come with Graft's own package and its dependencies. */
 export interface Installation {
@@ -10,6 +10,8 @@ export interface Installation {
   readonly zoo: readonly ZooEntry[];
   /** Reads a file of an installed npm package; `path` begins with the package's name. */
   readPackageFile(path: string): Promise<Uint8Array>;
+  /** Reads a file of Graft's own folder `weights`. */
+  readWeightsFile(path: string): Promise<Uint8Array>;
 }
 
 /** The folders from this file's upward. */
@@ -35,5 +37,10 @@ function nearest(path: string): string {
 export async function openInstallation(): Promise<Installation> {
   const { version } = JSON.parse(await readFile(nearest('package.json'), 'utf8')) as { version: string };
   const zoo = parseZoo(JSON.parse(await readFile(nearest(join('weights', 'zoo.json')), 'utf8')));
-  return { version, zoo, readPackageFile: async (path) => readFile(nearest(join('node_modules', path))) };
+  return {
+    version,
+    zoo,
+    readPackageFile: async (path) => readFile(nearest(join('node_modules', path))),
+    readWeightsFile: async (path) => readFile(nearest(join('weights', path))),
+  };
 }

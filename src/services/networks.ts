@@ -6,7 +6,6 @@ import type { Receipt } from '../models/receipt.js';
 import { type LayerSelector, selectLayers } from '../models/selection.js';
 import { summarizeNetwork } from '../models/summary.js';
 import { freeze, randomizeWeights, setLearningRateFactor, unfreeze } from '../models/surgery.js';
-import { createZooNetwork, type ZooEntry as ZooSource } from '../models/zoo.js';
 import { datasetsById } from '../store/datasets.js';
 import {
   deleteNetwork,
@@ -21,23 +20,14 @@ import {
 } from '../store/networks.js';
 import { activeRuns } from '../store/runs.js';
 import type { RevisionRow } from '../store/schema.js';
-import {
-  type Page,
-  type ReplaceHeadInput,
-  type RevisionRecord,
-  ServiceError,
-  type Services,
-  type ZooEntry,
-} from './api.js';
+import { type Page, type ReplaceHeadInput, type RevisionRecord, ServiceError, type Services } from './api.js';
 import type { Context } from './context.js';
-import { badInput, checkName, checkSeed, notFound } from './inputs.js';
+import { badInput, checkName, checkSeed, DEFAULT_SEED, notFound } from './inputs.js';
 import { readModelFiles } from './modelFiles.js';
 import { loadModel, newRevision, requireNetwork, requireRevision, storeWeights, toRevision } from './models.js';
 
 type NetworkServices = Pick<
   Services,
-  | 'zoo'
-  | 'createNetwork'
   | 'importNetwork'
   | 'networks'
   | 'networksById'
@@ -54,11 +44,8 @@ type NetworkServices = Pick<
   | 'deleteNetwork'
 >;
 
-const DEFAULT_SEED = 1;
-
 export function networkServices(context: Context): NetworkServices {
-  const { queries, database, blobs, installation } = context;
-  const zoo = installation.zoo.map(toZooEntry);
+  const { queries, database, blobs } = context;
 
   const relink =
     (verb: string, change: (network: Network, selector: LayerSelector) => Network) =>
@@ -70,23 +57,6 @@ export function networkServices(context: Context): NetworkServices {
       });
 
   return {
-    zoo: () => zoo,
-
-    async createNetwork({ zooId, name, seed = DEFAULT_SEED }) {
-      const entry = installation.zoo.find(({ id }) => id === zooId);
-      if (!entry) throw new ServiceError('NOT_FOUND', unknownZooEntry(zooId, installation.zoo));
-      const checkedName = checkName(name ?? entry.name);
-      const model = await createZooNetwork(entry, {
-        seed: checkSeed(seed),
-        readPackageFile: (path) => installation.readPackageFile(path),
-      });
-      const summary = entry.pretrained
-        ? `pretrained weights of ${entry.id}`
-        : `${entry.id}, random weights (seed ${seed})`;
-      const first = newRevision(model.network, await storeWeights(blobs, model.weights), null, summary);
-      return database.transaction((transaction) => insertNetwork(transaction, checkedName, first));
-    },
-
     async importNetwork({ name, uploadIds, preprocessing, classes }) {
       const checkedName = checkName(name);
       const files = await readModelFiles(context, uploadIds);
@@ -164,15 +134,6 @@ export function networkServices(context: Context): NetworkServices {
       });
     },
   };
-}
-
-function toZooEntry(source: ZooSource): ZooEntry {
-  const { preprocessing: _preprocessing, weights: _weights, ...entry } = source;
-  return entry;
-}
-
-function unknownZooEntry(zooId: string, zoo: readonly ZooSource[]): string {
-  return `The zoo has no network ${JSON.stringify(zooId)}; it has ${zoo.map(({ id }) => id).join(', ')}.`;
 }
 
 function describeSelection(network: Network, selector: LayerSelector): string {

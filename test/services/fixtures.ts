@@ -4,6 +4,7 @@ import pino from 'pino';
 import { type Config, loadConfig } from '../../src/config.js';
 import { writeModel } from '../../src/models/formats/safetensors.js';
 import type { NetworkRecord, RunEvent, RunRecord, Services } from '../../src/services/api.js';
+import type { Installation } from '../../src/services/installation.js';
 import { createServices } from '../../src/services/createServices.js';
 import { Database } from '../../src/store/database.js';
 import { insertDataset } from '../../src/store/datasets.js';
@@ -18,11 +19,15 @@ export function testConfig(dataDir: string, changes: Partial<Config> = {}): Conf
 }
 
 /** Services without a GPU. */
-export async function fakeServices(config: Config): Promise<Services> {
+export async function fakeServices(config: Config, installation?: Installation): Promise<Services> {
   const { url } = await databaseOf(config.dataDir);
   return createServices(
     { ...config, databaseUrl: url },
-    { logger: pino({ level: process.env.GRAFT_TEST_LOG ?? 'silent' }), executor: FAKE_EXECUTOR },
+    {
+      logger: pino({ level: process.env.GRAFT_TEST_LOG ?? 'silent' }),
+      executor: FAKE_EXECUTOR,
+      ...(installation ? { installation } : {}),
+    },
   );
 }
 

@@ -17,25 +17,6 @@ import { ChannelOrderEnum, FitEnum, InterpolationEnum } from '../enums.js';
 const LARGEST_SEED = 2 ** 31 - 1;
 const LONGEST_NAME = 200;
 
-@InputType({ description: 'Which network of the zoo to create.' })
-export class CreateNetworkInput {
-  @Field(() => ID, { description: '`id` of a network in `zoo`.' })
-  @MaxLength(LONGEST_NAME)
-  zooId!: string;
-
-  @Field(() => String, { nullable: true, description: "Default: the zoo's name." })
-  @IsOptional()
-  @IsNotEmpty()
-  @MaxLength(LONGEST_NAME)
-  name?: string;
-
-  @Field(() => Int, { nullable: true, description: 'Seed of the random weights where there are no pretrained ones.' })
-  @IsOptional()
-  @Min(0)
-  @Max(LARGEST_SEED)
-  seed?: number;
-}
-
 @InputType({
   description:
     "How a picture becomes the network's input. What is left out is taken from the file or the architecture.",

@@ -1,11 +1,10 @@
 import { Arg, Args, Ctx, FieldResolver, ID, Mutation, Query, Resolver, Root } from 'type-graphql';
-import type { LayerSummary, NetworkRecord, RevisionRecord, ZooEntry } from '../../services/api.js';
+import type { LayerSummary, NetworkRecord, RevisionRecord } from '../../services/api.js';
 import { type Context, found } from '../context.js';
 import { given } from '../inputs.js';
 import { type Connection, connectionCost, listCost, PageArgs, pageRequest, toConnection } from '../pagination.js';
 import { SafeInt } from '../scalars.js';
 import {
-  CreateNetworkInput,
   ForkNetworkInput,
   FreezeInput,
   ImportNetworkInput,
@@ -14,7 +13,7 @@ import {
   ReplaceHeadInput,
   SetLearningRateFactorInput,
 } from './inputs.js';
-import { InputSize, LayerType, Network, NetworkConnection, Revision, RevisionConnection, ZooNetwork } from './types.js';
+import { LayerType, Network, NetworkConnection, Revision, RevisionConnection } from './types.js';
 
 /** The longest lists of layers are some hundreds; the usual ones half of that. */
 const USUAL_LAYERS = 100;
@@ -26,19 +25,6 @@ const sum = (layers: readonly LayerSummary[], value: (layer: LayerSummary) => nu
 function toLayer({ layer, ...counts }: LayerSummary): LayerType {
   const { name, kind, inputs, learningRateFactor, ...attributes } = layer;
   return { name, kind, inputs, learningRateFactor, attributes, ...counts };
-}
-
-@Resolver(() => ZooNetwork)
-export class ZooResolver {
-  @Query(() => [ZooNetwork], { description: 'The networks that Graft can create by itself.', complexity: listCost(20) })
-  zoo(@Ctx() { services }: Context): readonly ZooEntry[] {
-    return services.zoo();
-  }
-
-  @FieldResolver(() => InputSize, { description: 'Size of the pictures that it takes.' })
-  input(@Root() { inputSize: [channels, height, width] }: ZooEntry): InputSize {
-    return { channels, height, width };
-  }
 }
 
 @Resolver(() => Network)
@@ -70,14 +56,6 @@ export class NetworkResolver {
   ): Promise<Connection<RevisionRecord>> {
     const request = pageRequest(args);
     return toConnection(await loaders.revisionsOfNetworks(request).load(network.id), request);
-  }
-
-  @Mutation(() => Network, { description: 'Creates a network from the zoo.' })
-  createNetwork(
-    @Arg('input', () => CreateNetworkInput) input: CreateNetworkInput,
-    @Ctx() { services }: Context,
-  ): Promise<NetworkRecord> {
-    return services.createNetwork(given(input));
   }
 
   @Mutation(() => Network, { description: 'Creates a network from uploaded files (`POST /uploads`).' })

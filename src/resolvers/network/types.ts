@@ -4,66 +4,6 @@ import { ChannelOrderEnum, FitEnum, InterpolationEnum, LayerKindEnum } from '../
 import { connectionType } from '../pagination.js';
 import { DateTime, JSONObject, SafeInt } from '../scalars.js';
 
-@ObjectType({ description: 'Size of the pictures that a network takes.' })
-export class InputSize {
-  @Field(() => Int, { description: 'Colour channels.' })
-  channels!: number;
-
-  @Field(() => Int, { description: 'Pixels.' })
-  height!: number;
-
-  @Field(() => Int, { description: 'Pixels.' })
-  width!: number;
-}
-
-@ObjectType({
-  description:
-    'A network that Graft can create by itself: an architecture, with pretrained weights where a source ships them.',
-})
-export class ZooNetwork {
-  @Field(() => ID, { description: 'For `createNetwork`.' })
-  id!: string;
-
-  @Field({ description: 'For people.' })
-  name!: string;
-
-  @Field({ description: 'Name of the architecture, e.g. `mobilenet_v2`.' })
-  architecture!: string;
-
-  @Field({ description: 'What it is and what it is good for.' })
-  description!: string;
-
-  @Field(() => String, { nullable: true, description: 'The publication that describes the architecture.' })
-  paper!: string | null;
-
-  @Field({ description: 'False: the weights are random until trained or imported.' })
-  pretrained!: boolean;
-
-  @Field(() => String, { nullable: true, description: 'Where the weights come from.' })
-  source!: string | null;
-
-  @Field(() => String, { nullable: true, description: 'Licence of the weights.' })
-  license!: string | null;
-
-  @Field(() => SafeInt, { description: 'Number of trainable values.' })
-  parameters!: number;
-
-  @Field(() => SafeInt, { description: 'Multiplications with an addition for one picture.' })
-  multiplyAdds!: number;
-
-  @Field(() => SafeInt, { nullable: true, description: 'Size of the weights file.' })
-  bytes!: number | null;
-
-  @Field(() => Float, { nullable: true, description: 'Published share of right answers on ImageNet, 0 to 100.' })
-  top1!: number | null;
-
-  @Field(() => Float, {
-    nullable: true,
-    description: 'Published share of answers whose five best hold the right one, 0 to 100.',
-  })
-  top5!: number | null;
-}
-
 @ObjectType('Preprocessing', {
   description: "How a picture becomes the network's input: value = (byte / scale - mean) / std, per channel.",
 })

@@ -1,0 +1,48 @@
+import { IsNotEmpty, IsOptional, Max, MaxLength, Min } from 'class-validator';
+import { ArgsType, Field, ID, InputType, Int } from 'type-graphql';
+
+const LARGEST_SEED = 2 ** 31 - 1;
+const LONGEST_NAME = 200;
+export const LONGEST_OPERATION_ID = 100;
+
+@InputType({ description: 'Which network of the zoo to create.' })
+export class CreateNetworkInput {
+  @Field(() => ID, { description: '`id` of a network in `zoo`.' })
+  @MaxLength(LONGEST_NAME)
+  zooId!: string;
+
+  @Field(() => String, { nullable: true, description: "Default: the zoo's name." })
+  @IsOptional()
+  @IsNotEmpty()
+  @MaxLength(LONGEST_NAME)
+  name?: string;
+
+  @Field({
+    defaultValue: true,
+    description: 'False: random weights, even where pretrained ones are published. Nothing is downloaded then.',
+  })
+  pretrained!: boolean;
+
+  @Field(() => Int, { nullable: true, description: 'Seed of the weights where they are random.' })
+  @IsOptional()
+  @Min(0)
+  @Max(LARGEST_SEED)
+  seed?: number;
+
+  @Field(() => ID, {
+    nullable: true,
+    description: 'A name that you choose for the download, for `downloadProgress` and `cancelDownload`.',
+  })
+  @IsOptional()
+  @IsNotEmpty()
+  @MaxLength(LONGEST_OPERATION_ID)
+  operationId?: string;
+}
+
+@ArgsType()
+export class DownloadProgressArgs {
+  @Field(() => ID, { description: 'The name that was given to the download, or will be.' })
+  @IsNotEmpty()
+  @MaxLength(LONGEST_OPERATION_ID)
+  operationId!: string;
+}

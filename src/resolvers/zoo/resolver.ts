@@ -1,0 +1,58 @@
+import { Arg, Args, Ctx, FieldResolver, ID, Mutation, Query, Resolver, Root, Subscription } from 'type-graphql';
+import type { DownloadRecord, NetworkRecord, ZooEntry } from '../../services/api.js';
+import type { Context } from '../context.js';
+import { given } from '../inputs.js';
+import { Network } from '../network/types.js';
+import { listCost } from '../pagination.js';
+import { CreateNetworkInput, DownloadProgressArgs } from './inputs.js';
+import { DownloadProgress, InputSize, ZooNetwork } from './types.js';
+
+/** Entries of the zoo, for the cost of a query. */
+const USUAL_ENTRIES = 60;
+
+@Resolver(() => ZooNetwork)
+export class ZooResolver {
+  @Query(() => [ZooNetwork], {
+    description: 'The networks that Graft can create by itself.',
+    complexity: listCost(USUAL_ENTRIES),
+  })
+  zoo(@Ctx() { services }: Context): readonly ZooEntry[] {
+    return services.zoo();
+  }
+
+  @FieldResolver(() => InputSize, { description: 'Size of the pictures that it takes.' })
+  input(@Root() { inputSize: [channels, height, width] }: ZooEntry): InputSize {
+    return { channels, height, width };
+  }
+
+  @Mutation(() => Network, {
+    description: 'Creates a network from the zoo. Published weights are downloaded where they are not in the cache.',
+  })
+  createNetwork(
+    @Arg('input', () => CreateNetworkInput) input: CreateNetworkInput,
+    @Ctx() { services }: Context,
+  ): Promise<NetworkRecord> {
+    return services.createNetwork(given(input));
+  }
+}
+
+@Resolver(() => DownloadProgress)
+export class DownloadResolver {
+  @Mutation(() => Boolean, { description: 'Ends a download; false where none of that name is under way.' })
+  cancelDownload(@Arg('operationId', () => ID) operationId: string, @Ctx() { services }: Context): boolean {
+    return services.cancelDownload(operationId);
+  }
+
+  @Subscription(() => DownloadProgress, {
+    description:
+      'A download as it is now, then whenever it has got on, until it is over. One that has not begun yet is waited for.',
+    subscribe: ({ args, context }) =>
+      (context as Context).services.watchDownload((args as DownloadProgressArgs).operationId),
+  })
+  downloadProgress(
+    @Root() record: DownloadRecord,
+    @Args(() => DownloadProgressArgs) _args: DownloadProgressArgs,
+  ): DownloadProgress {
+    return record;
+  }
+}

@@ -1,0 +1,183 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { buildArchitecture } from '../../src/models/architectures/registry.js';
+import { writeSafetensors } from '../../src/models/formats/safetensors.js';
+import { initializeWeights } from '../../src/models/initialize.js';
+import type { ZooEntry } from '../../src/models/zoo/manifest.js';
+import { type DownloadRecord, ServiceError, type Services } from '../../src/services/api.js';
+import { type Installation, openInstallation } from '../../src/services/installation.js';
+import { fileServer, serve, sha256 } from '../downloads/fileServer.js';
+import { temporaryFolder } from '../store/fixtures.js';
+import { fakeServices, testConfig } from './fixtures.js';
+
+const hasCode =
+  (code: string, message = /./) =>
+  (error: unknown) => {
+    assert.ok(error instanceof ServiceError, String(error));
+    assert.equal(error.code, code, error.message);
+    assert.match(error.message, message);
+    return true;
+  };
+
+/** The smallest network of the zoo, with weights that a server of ours publishes. */
+function published(entry: ZooEntry, file: Uint8Array, url: string, sha = sha256(file)): ZooEntry {
+  assert.ok(entry.weights);
+  const source = { kind: 'url', url } as const;
+  const files = [{ name: 'small.bin', sources: [source], sha256: sha, bytes: file.length, bytesTolerance: 0 }];
+  return { ...entry, weights: { ...entry.weights, files } };
+}
+
+describe('networks of the zoo', () => {
+  const tensors = initializeWeights(buildArchitecture('squeezenet1_1'), 5);
+  const file = writeSafetensors({ metadata: new Map(), tensors });
+  let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+  let server: Awaited<ReturnType<typeof fileServer>>;
+  let services: Services;
+  let installation: Installation;
+  before(async () => {
+    folder = await temporaryFolder();
+    server = await fileServer((request, response, visits) => {
+      if (request.url === '/missing.pth') response.writeHead(404).end();
+      else serve(file, { slowly: request.url === '/slow.pth' })(request, response, visits);
+    });
+    const real = await openInstallation();
+    const small = real.zoo.find(({ id }) => id === 'squeezenet1_1') as ZooEntry;
+    const other = { ...small, architecture: 'squeezenet1_0', id: 'other' };
+    installation = {
+      ...real,
+      zoo: [
+        ...real.zoo,
+        { ...published(small, file, `${server.url}/slow.pth`), id: 'here' },
+        { ...published(small, file, `${server.url}/missing.pth`, '0'.repeat(64)), id: 'missing' },
+        { ...published(other, file, `${server.url}/file.pth`), id: 'other' },
+      ],
+    };
+    services = await fakeServices(testConfig(folder.path), installation);
+  });
+  after(async () => {
+    await services.close();
+    await server.close();
+    await folder.remove();
+  });
+
+  const watch = async (operationId: string) => {
+    const seen: DownloadRecord[] = [];
+    for await (const record of services.watchDownload(operationId)) seen.push(record);
+    return seen;
+  };
+
+  test('are listed with what is known of them', () => {
+    const entry = services.zoo().find(({ id }) => id === 'resnet50');
+    assert.ok(entry);
+    assert.equal(entry.weights, 'IMAGENET1K_V2');
+    assert.equal(entry.source, 'https://download.pytorch.org/models/resnet50-11ad3fa6.pth');
+    assert.deepEqual(entry.files[0]?.sha256, '11ad3fa6');
+    assert.equal(entry.top1, 80.858);
+    assert.equal(entry.preprocessing.fit, 'resizeThenCrop');
+    assert.equal(entry.classCount, 1000);
+  });
+
+  test('are created with the weights of an installed package', async () => {
+    const network = await services.createNetwork({ zooId: 'mobilenet_v2_nsfw', name: '  mine ' });
+    assert.equal(network.name, 'mine');
+    const [layers = []] = await services.layersOfRevisions([network.headRevisionId]);
+    const entry = services.zoo().find(({ id }) => id === 'mobilenet_v2_nsfw');
+    assert.equal(
+      layers.reduce((sum, { parameters }) => sum + parameters, 0),
+      entry?.parameters,
+    );
+  });
+
+  test('are created with random weights without a download', async () => {
+    const network = await services.createNetwork({ zooId: 'missing', pretrained: false, seed: 3 });
+    const [revision] = await services.revisionsById([network.headRevisionId]);
+    assert.equal(revision?.summary, 'missing, random weights (seed 3)');
+    assert.equal(revision?.classes, null);
+    assert.equal(server.visits.length, 0);
+  });
+
+  test('are created with published weights, whose download can be watched', async () => {
+    const early = watch('one');
+    const network = await services.createNetwork({ zooId: 'here', operationId: 'one' });
+    const [revision] = await services.revisionsById([network.headRevisionId]);
+    assert.equal(revision?.summary, 'pretrained weights of here');
+    assert.equal(revision?.classes?.length, 1000);
+    assert.equal(revision?.preprocessing.cropFraction, 224 / 256);
+    const seen = await early;
+    assert.ok(seen.length >= 2, `${seen.length}`);
+    assert.deepEqual(seen.at(-1), {
+      operationId: 'one',
+      state: 'SUCCEEDED',
+      file: 'small.bin',
+      url: `${server.url}/slow.pth`,
+      receivedBytes: file.length,
+      totalBytes: file.length,
+      error: null,
+    });
+    assert.deepEqual(await watch('one'), seen.slice(-1), 'a late watcher hears how it ended');
+    assert.ok(existsSync(join(folder.path, 'downloads', 'small.bin')));
+    const visits = server.visits.length;
+    await services.createNetwork({ zooId: 'here' });
+    assert.equal(server.visits.length, visits, 'the cache has it');
+  });
+
+  test('say what to do where the weights cannot be had', async () => {
+    await assert.rejects(
+      services.createNetwork({ zooId: 'missing', operationId: 'two' }),
+      hasCode(
+        'DOWNLOAD_FAILED',
+        /missing\.pth does not exist.*by hand: .*small\.bin.*GRAFT_ZOO_MIRROR.*pretrained: false/,
+      ),
+    );
+    const [record] = await watch('two');
+    assert.equal(record?.state, 'FAILED');
+    assert.match(record?.error ?? '', /does not exist/);
+    const another = services.createNetwork({ zooId: 'other' });
+    await assert.rejects(another, hasCode('UNSUPPORTED_FILE', /weights of other .* squeezenet1_1/));
+    await assert.rejects(services.createNetwork({ zooId: 'nothing' }), hasCode('NOT_FOUND', /it has mobilenet_v2/));
+    await assert.rejects(services.createNetwork({ zooId: 'here', name: ' ' }), hasCode('BAD_USER_INPUT', /1 to 200/));
+    await assert.rejects(services.createNetwork({ zooId: 'here', seed: -1 }), hasCode('BAD_USER_INPUT', /seed/));
+    const wrong = services.createNetwork({ zooId: 'here', operationId: 'x\n' });
+    await assert.rejects(wrong, hasCode('BAD_USER_INPUT', /operationId/));
+  });
+
+  test('a download is cancelled by its name; a watcher that leaves while it waits leaves nothing', async () => {
+    const own = await temporaryFolder();
+    const other = await fakeServices(testConfig(own.path), installation);
+    const watching = other.watchDownload('three');
+    const creating = other.createNetwork({ zooId: 'here', operationId: 'three' });
+    const { value } = await watching.next();
+    assert.equal(value?.state, 'RUNNING');
+    const again = other.createNetwork({ zooId: 'here', operationId: 'three' });
+    await assert.rejects(again, hasCode('CONFLICT', /under way/));
+    assert.equal(other.cancelDownload('three'), true);
+    await assert.rejects(creating, hasCode('DOWNLOAD_FAILED', /cancelled/));
+    assert.equal(other.cancelDownload('three'), false);
+    assert.equal(other.cancelDownload('nothing'), false);
+    await watching.return?.();
+    const never = other.watchDownload('never');
+    const waiting = never.next();
+    await never.return?.();
+    assert.equal((await waiting).done, true);
+    await other.close();
+    await own.remove();
+  });
+
+  test('a mirror is asked first', async () => {
+    const own = await temporaryFolder();
+    const mirror = await fileServer(serve(file));
+    const other = await fakeServices(testConfig(own.path, { zooMirror: `${mirror.url}/zoo/` }), installation);
+    const before = server.visits.length;
+    await other.createNetwork({ zooId: 'here' });
+    assert.deepEqual(
+      mirror.visits.map(({ path }) => path),
+      ['/zoo/small.bin'],
+    );
+    assert.equal(server.visits.length, before);
+    await other.close();
+    await mirror.close();
+    await own.remove();
+  });
+});
