@@ -3,7 +3,9 @@ import type { Engine } from '../kernels/engine.js';
 import { readSafetensors, writeSafetensors } from '../models/formats/safetensors.js';
 import type { Network, Preprocessing, Weights } from '../models/network.js';
 import { networkFromJson } from '../models/networkJson.js';
+import type { ComparisonOutcome } from '../models/receipt.js';
 import { openEngine, releaseGpu } from '../runtime/gpu.js';
+import { findOnnxRuntime } from '../runtime/onnxRuntime.js';
 import { attachTuner } from '../runtime/tuning.js';
 import { BlobStore } from '../store/blobs.js';
 import { FeatureFiles } from '../store/featureFiles.js';
@@ -14,8 +16,10 @@ import { inferenceBatchSize } from '../training/inference.js';
 import { predictPictures } from '../training/predict.js';
 import { trainNetwork } from '../training/trainer.js';
 import type { EvaluationResult, PictureSource } from '../training/types.js';
+import { compareExport, generatedPictures } from './compareExport.js';
 import { PlanCache } from './planCache.js';
 import type {
+  CompareExportJob,
   DeviceInfo,
   EvaluateJob,
   Executor,
@@ -68,6 +72,8 @@ class GpuExecutor implements Executor {
         return this.evaluate(job, context);
       case 'predict':
         return this.predict(job, context);
+      case 'compareExport':
+        return this.compareExport(job);
     }
   }
 
@@ -128,6 +134,19 @@ class GpuExecutor implements Executor {
       }
     }
     return outcomes;
+  }
+
+  private async compareExport(job: CompareExportJob): Promise<ComparisonOutcome> {
+    const other = await findOnnxRuntime();
+    if (!other) return { notCompared: 'No other engine is installed here: npm install onnxruntime-node gives one.' };
+    const model = await this.load(job.model);
+    const source = this.pictures(model.network.preprocessing);
+    const given = await Promise.all(
+      job.pictures.map(async ({ name, hash }) => ({ name, pixels: await source.load([hash]) })),
+    );
+    const exported = { ...job.exported, file: await this.blobs.read(job.hash) };
+    const pictures = [...given, ...generatedPictures(model.network)];
+    return { comparison: await compareExport(this.engine, model, exported, other, pictures) };
   }
 
   private plan(model: ModelReference, batchSize: number) {

@@ -1,3 +1,4 @@
+import type { ComparisonOutcome } from '../models/receipt.js';
 import type { TuningSettings } from '../runtime/tuning.js';
 import type { EvaluationResult, Prediction, ProgressEvent, Sample, TrainingOptions } from '../training/types.js';
 
@@ -27,7 +28,26 @@ export interface PredictJob {
   readonly hashes: readonly string[];
   readonly topK: number;
 }
-export type Job = TrainJob | EvaluateJob | PredictJob;
+/** An ONNX file that was exported, with what another engine has to know to run it. */
+export interface ExportedGraph {
+  /** Names of its input and output, and of the layers' values in it. */
+  readonly input: string;
+  readonly output: string;
+  readonly values: readonly (readonly [layer: string, value: string])[];
+  readonly pictures: { readonly type: 'uint8' | 'float32'; readonly layout: 'NHWC' | 'NCHW' } | null;
+  readonly softmax: boolean;
+}
+/** Our engine against another on an exported file. */
+export interface CompareExportJob {
+  readonly kind: 'compareExport';
+  readonly model: ModelReference;
+  /** Blob of the ONNX file. */
+  readonly hash: string;
+  readonly exported: ExportedGraph;
+  /** Blobs of picture files, beside those that are generated. */
+  readonly pictures: readonly { readonly name: string; readonly hash: string }[];
+}
+export type Job = TrainJob | EvaluateJob | PredictJob | CompareExportJob;
 
 export interface TrainOutcome {
   /** Blobs with the weights, as safetensors. */
@@ -48,6 +68,7 @@ export interface JobResults {
   readonly train: TrainOutcome;
   readonly evaluate: EvaluationResult;
   readonly predict: readonly PredictOutcome[];
+  readonly compareExport: ComparisonOutcome;
 }
 export type JobResult = JobResults[Job['kind']];
 export type ResultOf<J extends Job> = JobResults[J['kind']];

@@ -70,3 +70,23 @@ export function unitPreprocessing(height: number, width: number): Preprocessing 
 export function symmetricPreprocessing(height: number, width: number): Preprocessing {
   return { ...imagenetPreprocessing(height, width), mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
 }
+
+/** What the network reads, [N, 3, H, W], of pictures that have its size: N x H x W x 3 bytes, RGB. */
+export function normalized(
+  pictures: Uint8Array,
+  { height, width, channelOrder, scale, mean, std }: Preprocessing,
+): Float32Array {
+  const pixels = height * width;
+  const values = new Float32Array(pictures.length);
+  for (let start = 0; start < pictures.length; start += 3 * pixels) {
+    for (let channel = 0; channel < 3; channel++) {
+      const from = channelOrder === 'BGR' ? 2 - channel : channel;
+      for (let pixel = 0; pixel < pixels; pixel++) {
+        const byte = pictures[start + 3 * pixel + from] as number;
+        values[start + channel * pixels + pixel] =
+          (byte / scale - (mean[channel] as number)) / (std[channel] as number);
+      }
+    }
+  }
+  return values;
+}

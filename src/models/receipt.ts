@@ -35,6 +35,9 @@ export interface Comparison {
   readonly divergingLayer: { readonly name: string; readonly relativeDifference: number } | null;
 }
 
+/** What a comparison gave, or why there was none. */
+export type ComparisonOutcome = { readonly comparison: Comparison } | { readonly notCompared: string };
+
 /** What happened when a network came in or went out. Stored as JSON. */
 export interface Receipt {
   readonly files: readonly ReceiptFile[];

@@ -390,7 +390,16 @@ export interface Services {
   ): Promise<Page<EvaluationRecord>>;
   predict(input: PredictInput): Promise<readonly PicturePrediction[]>;
   /** Made once for each revision, format and options. */
-  exportRevision(revisionId: string, format: ExportFormat, options?: ExportOptions): Promise<ExportRecord>;
+  exportRevision(
+    revisionId: string,
+    format: ExportFormat,
+    options?: ExportOptions & {
+      /** Whether another engine runs an ONNX file beside ours. Default true. */
+      readonly compare?: boolean;
+      /** Pictures for that, beside generated ones. */
+      readonly pictureUploadIds?: readonly string[];
+    },
+  ): Promise<ExportRecord>;
   exportsOfRevisions(revisionIds: readonly string[]): Promise<(readonly ExportRecord[])[]>;
   device(): Promise<DeviceRecord>;
   load(): Promise<LoadRecord>;

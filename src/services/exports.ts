@@ -1,10 +1,13 @@
 import { exportModel, type ExportFormat as ModelExportFormat, packExport } from '../models/exports/exportModel.js';
-import type { Receipt } from '../models/receipt.js';
+import type { OnnxExport, OnnxExportOptions } from '../models/formats/onnx/exportOnnx.js';
+import type { ComparisonOutcome, Receipt } from '../models/receipt.js';
 import { exportOf, exportsOfRevisions, insertExport } from '../store/networks.js';
-import type { ExportRow, RevisionRow } from '../store/schema.js';
+import type { ExportRow, RevisionRow, UploadRow } from '../store/schema.js';
 import type { ExportFormat, ExportOptions, ExportRecord, Services } from './api.js';
 import type { Context } from './context.js';
 import { badInput } from './inputs.js';
+import { modelReference, request } from './jobRequest.js';
+import { requireUploads } from './modelFiles.js';
 import { loadModel, requireNetwork, requireRevision } from './models.js';
 import { exportReceipt, fileReceipt } from './receipts.js';
 
@@ -33,12 +36,16 @@ function canonical(format: ExportFormat, { softmax = false, pictures }: ExportOp
 export function exportServices(context: Context): ExportServices {
   const { queries, blobs } = context;
   return {
-    async exportRevision(revisionId, format, options = {}) {
+    async exportRevision(revisionId, format, { compare = true, pictureUploadIds = [], ...options } = {}) {
       const key = { revisionId, format, options: canonical(format, options) };
       const made = await exportOf(queries, key);
-      if (made?.receipt) return toExport(made);
+      const receipt = made?.receipt ? (JSON.parse(made.receipt) as Receipt) : null;
+      const isDone = receipt?.comparison != null || !compare || !WITH_OPTIONS.includes(format);
+      if (made && receipt && isDone && pictureUploadIds.length === 0) return toExport(made);
       const revision = await requireRevision(context, revisionId);
-      return toExport(await insertExport(queries, { ...key, ...(await write(revision, format, options)) }));
+      const pictures = await requireUploads(context, pictureUploadIds);
+      const written = await write(revision, format, options, compare ? pictures : null);
+      return toExport(await insertExport(queries, { ...key, ...written }));
     },
 
     async exportsOfRevisions(revisionIds) {
@@ -47,7 +54,13 @@ export function exportServices(context: Context): ExportServices {
     },
   };
 
-  async function write(revision: RevisionRow, format: ExportFormat, options: ExportOptions) {
+  /** `pictures` are compared on; null: nothing is compared. */
+  async function write(
+    revision: RevisionRow,
+    format: ExportFormat,
+    options: ExportOptions,
+    pictures: readonly UploadRow[] | null,
+  ) {
     const network = await requireNetwork(context, revision.networkId);
     const name = `${slug(network.name)}-${revision.id.slice(-8)}`;
     const model = await loadModel(blobs, revision);
@@ -55,9 +68,34 @@ export function exportServices(context: Context): ExportServices {
     const { name: filename, data } = packExport(name, exported.files);
     const { hash, bytes } = await blobs.put(data);
     const files = exported.files.map((file) => fileReceipt(file.name, file.data));
-    const outcome = { notCompared: 'no other engine was asked' };
+    const outcome = await compared(revision, exported.onnx, options, pictures);
     const receipt = exportReceipt(files, exported.conversions, model.network.preprocessing, outcome);
     return { filename, bytes, hash, receipt: JSON.stringify(receipt) };
+  }
+
+  /** Our engine against another on the file; an export does not fail because that could not be done. */
+  async function compared(
+    revision: RevisionRow,
+    onnx: OnnxExport | null,
+    {
+      pictures: graphPictures = null,
+      softmax = false,
+    }: Omit<ExportOptions, 'pictures'> & Pick<OnnxExportOptions, 'pictures'>,
+    pictures: readonly UploadRow[] | null,
+  ): Promise<ComparisonOutcome> {
+    if (!pictures) return { notCompared: 'It was not asked for.' };
+    if (!onnx) return { notCompared: 'No other engine that Graft knows runs a file of this format.' };
+    const { hash } = await blobs.put(onnx.file);
+    const { input, output, values } = onnx;
+    const exported = { input, output, values: [...values], pictures: graphPictures, softmax };
+    const named = pictures.map((upload) => ({ name: upload.filename, hash: upload.hash }));
+    const model = modelReference(revision);
+    try {
+      return await request(context, { kind: 'compareExport', model, hash, exported, pictures: named });
+    } catch (error) {
+      context.logger.warn({ err: error, revision: revision.id }, 'an export could not be compared');
+      return { notCompared: `It was tried and failed: ${(error as Error).message}` };
+    }
   }
 }
 

@@ -1,16 +1,19 @@
 import { createHash } from 'node:crypto';
 import type { Conversion } from '../models/conversion.js';
 import type { Preprocessing } from '../models/network.js';
-import { type Comparison, preprocessingSources, type Receipt, type ReceiptFile } from '../models/receipt.js';
+import {
+  type Comparison,
+  type ComparisonOutcome,
+  preprocessingSources,
+  type Receipt,
+  type ReceiptFile,
+} from '../models/receipt.js';
 
 export const fileReceipt = (name: string, data: Uint8Array): ReceiptFile => ({
   name,
   bytes: data.byteLength,
   hash: createHash('sha256').update(data).digest('hex'),
 });
-
-/** What a comparison gave, or why there was none. */
-export type ComparisonOutcome = { readonly comparison: Comparison } | { readonly notCompared: string };
 
 const percent = (value: number): string => `${(100 * value).toPrecision(3)} %`;
 

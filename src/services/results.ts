@@ -1,10 +1,10 @@
-import type { Job, ModelReference, ResultOf } from '../jobs/protocol.js';
 import { samplesOf } from '../store/datasets.js';
 import { insertEvaluation, pageEvaluations } from '../store/networks.js';
 import type { EvaluationRow } from '../store/schema.js';
 import type { EvaluationResult } from '../training/types.js';
-import { type EvaluationRecord, ServiceError, type Services } from './api.js';
+import { type EvaluationRecord, type Services } from './api.js';
 import type { Context } from './context.js';
+import { modelReference as reference, request } from './jobRequest.js';
 import { checkSameClasses, requireDataset } from './datasets.js';
 import { badInput } from './inputs.js';
 import { requireUploads } from './modelFiles.js';
@@ -15,8 +15,6 @@ type ResultServices = Pick<Services, 'evaluate' | 'evaluations' | 'predict'>;
 const MAX_PICTURES = 1000;
 const DEFAULT_TOP_K = 5;
 const MAX_TOP_K = 1000;
-
-const reference = ({ networkJson, weightsHash }: ModelReference): ModelReference => ({ networkJson, weightsHash });
 
 export function resultServices(context: Context): ResultServices {
   const { queries } = context;
@@ -57,25 +55,6 @@ export function resultServices(context: Context): ResultServices {
       });
     },
   };
-}
-
-/** Has the worker do something that a client waits for. Throws TIMEOUT when it takes too long. */
-async function request<J extends Job>({ supervisor, config }: Context, job: J): Promise<ResultOf<J>> {
-  const abort = new AbortController();
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      const seconds = config.requestTimeoutMs / 1000;
-      const advice = 'Take fewer pictures, or raise GRAFT_REQUEST_SECONDS.';
-      reject(new ServiceError('TIMEOUT', `It was not done within ${seconds} s, waiting included. ${advice}`));
-      abort.abort();
-    }, config.requestTimeoutMs);
-  });
-  try {
-    return await Promise.race([supervisor.run(job, abort.signal), late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 function toEvaluation({ result, ...rest }: EvaluationRow): EvaluationRecord {

@@ -12,6 +12,16 @@ import { BlobStore } from '../../src/store/blobs.js';
 
 const STEP_MS = 20;
 
+const FAKE_COMPARISON = {
+  against: 'a fake engine',
+  inputs: 1,
+  values: 'logits',
+  largestDifference: 1,
+  input: 'a fake picture',
+  tolerance: 1e-4,
+  divergingLayer: { name: 'conv2', relativeDifference: 0.25 },
+} as const;
+
 export const openExecutor: OpenExecutor = async (settings) => {
   if (process.env.FAKE_EXECUTOR === 'no adapter') throw new EngineError('NO_ADAPTER', 'No adapter on purpose.');
   const blobs = await BlobStore.open(settings.blobs);
@@ -82,6 +92,10 @@ export const openExecutor: OpenExecutor = async (settings) => {
       if (job.kind === 'train') return train(job, context);
       if (job.kind === 'evaluate') {
         return { pictures: job.samples.length, loss: 0, accuracy: 1, topK: [], classes: [], confusion: [] };
+      }
+      if (job.kind === 'compareExport') {
+        const differs = networkFromJson(job.model.networkJson).classes?.includes('differs') ?? false;
+        return { comparison: { ...FAKE_COMPARISON, relativeDifference: differs ? 0.5 : 0 } };
       }
       if (networkFromJson(job.model.networkJson).classes?.includes('slow')) {
         await sleep(60_000, undefined, { signal: context.signal });

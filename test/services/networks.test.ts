@@ -157,9 +157,36 @@ describe('networks', () => {
     const file = await services.saveUpload('folder.zip', stream, 1e8);
     const copy = await head(await services.importNetwork({ name: 'copy', uploadIds: [file.id] }));
     assert.equal(copy.weightsHash, revision.weightsHash);
+    assert.equal(plain.receipt?.comparison?.against, 'a fake engine');
+    assert.deepEqual(plain.receipt?.warnings, []);
     await assert.rejects(
       services.exportRevision(revision.id, 'SAFETENSORS', options),
       hasCode('BAD_USER_INPUT', /no options/),
+    );
+  });
+
+  test('an export that another engine computes otherwise warns and names the layer', async () => {
+    const revision = await head(await importSmall(services, ['differs', 'too']));
+    const { receipt } = await services.exportRevision(revision.id, 'ONNX');
+    assert.match(receipt?.warnings[0] ?? '', /^WRONG RESULTS: .*a fake engine by 50.0 %.*fake picture.*layer conv2 /);
+  });
+
+  test('an export is not compared where that is not wanted, not possible or fails, and is the next time', async () => {
+    const revision = await head(await importSmall(services, CLASSES, 5));
+    const without = await services.exportRevision(revision.id, 'ONNX', { compare: false });
+    assert.deepEqual([without.receipt?.comparison, without.receipt?.notCompared], [null, 'It was not asked for.']);
+    assert.ok((await services.exportRevision(revision.id, 'ONNX')).receipt?.comparison);
+    const weights = await services.exportRevision(revision.id, 'PYTORCH');
+    assert.match(weights.filename, /\.pth$/);
+    assert.match(weights.receipt?.notCompared ?? '', /No other engine/);
+    const failing = await head(await importSmall(services, ['out of memory', 'b']));
+    assert.match(
+      (await services.exportRevision(failing.id, 'ONNX')).receipt?.notCompared ?? '',
+      /failed: .*out of memory/,
+    );
+    await assert.rejects(
+      services.exportRevision(revision.id, 'ONNX', { pictureUploadIds: ['nothing'] }),
+      hasCode('NOT_FOUND'),
     );
   });
 

@@ -1,4 +1,4 @@
-import { IsIn, IsOptional, ValidateNested } from 'class-validator';
+import { ArrayMaxSize, ArrayUnique, IsIn, IsOptional, ValidateNested } from 'class-validator';
 import { Field, ID, InputType } from 'type-graphql';
 import type { ExportFormat } from '../../services/api.js';
 import { ExportFormatEnum, PictureLayoutEnum, PictureTypeEnum } from '../enums.js';
@@ -24,6 +24,22 @@ export class ExportRevisionInput {
   @Field(() => ExportFormatEnum, { defaultValue: ExportFormatEnum.SAFETENSORS, description: 'The format.' })
   @IsIn(Object.values(ExportFormatEnum))
   format!: ExportFormat;
+
+  @Field({
+    defaultValue: true,
+    description:
+      'ONNX: another engine, where one is installed, runs the file, and the receipt says how far it is from ours.',
+  })
+  compare!: boolean;
+
+  @Field(() => [ID], {
+    nullable: true,
+    description: 'Uploaded pictures for the comparison, beside generated ones; at most 16.',
+  })
+  @IsOptional()
+  @ArrayMaxSize(16)
+  @ArrayUnique()
+  pictureUploadIds?: string[];
 
   @Field({ defaultValue: false, description: 'ONNX: the graph ends in probabilities instead of logits.' })
   softmax!: boolean;
