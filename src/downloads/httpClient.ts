@@ -86,7 +86,7 @@ export function toDownloadError(url: string, error: unknown): DownloadError {
 export class HttpClient {
   private readonly free: Dispatcher;
   private readonly guarded: Dispatcher;
-  private readonly trusted: ReadonlySet<string>;
+  private readonly trusted: Set<string>;
 
   constructor(private readonly settings: ClientSettings) {
     const { httpProxy, httpsProxy, noProxy, stallMs } = settings;
@@ -158,6 +158,11 @@ export class HttpClient {
     } catch (cause) {
       throw new DownloadError('REFUSED', `${shortUrl(asked.url)} does not answer with JSON.`, { cause });
     }
+  }
+
+  /** Lifts the restrictions for an address that the operator set. */
+  trust(url: string): void {
+    this.trusted.add(new URL(url).origin);
   }
 
   async close(): Promise<void> {

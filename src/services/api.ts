@@ -108,6 +108,13 @@ export interface ZooEntry {
   readonly top5: number | null;
 }
 
+/** Where a network's files are fetched from. Exactly one. */
+export interface NetworkSource {
+  readonly url?: string;
+  readonly huggingFace?: { readonly repository: string; readonly revision?: string; readonly file?: string };
+  readonly npm?: { readonly package: string; readonly version?: string; readonly path: string };
+}
+
 /** What a download of a file, or of several one after another, is doing. */
 export interface DownloadRecord {
   readonly operationId: string;
@@ -325,7 +332,11 @@ export interface Services {
   /** ONNX, TF.js layers-model (zip of model.json and shards, or model.json plus shard uploads) or safetensors with network. */
   importNetwork(input: {
     name: string;
-    uploadIds: readonly string[];
+    /** Uploads, or another source; not both. */
+    uploadIds?: readonly string[];
+    source?: NetworkSource;
+    /** See `createNetwork`. */
+    operationId?: string;
     preprocessing?: Partial<Preprocessing>;
     classes?: readonly string[];
   }): Promise<NetworkRecord>;

@@ -9,7 +9,7 @@ import { badInput, notFound } from './inputs.js';
 type Files = Record<string, Uint8Array>;
 
 /** Model files in one import: a TF.js model of a few GiB has some hundred shards. */
-const MAX_FILES = 1000;
+export const MAX_FILES = 1000;
 
 const ZIP_MAGIC = [0x50, 0x4b, 0x03, 0x04];
 
@@ -30,19 +30,14 @@ export async function readModelFiles(context: Context, uploadIds: readonly strin
   const uploads = await requireUploads(context, uploadIds);
   const collected = new Collection(context.config.maxUploadBytes);
   for (const { filename, hash, bytes } of uploads) {
-    collected.reserve(bytes);
-    const content = await context.blobs.read(hash);
-    if (!ZIP_MAGIC.every((byte, index) => content[index] === byte) || isModelArchive(content)) {
-      collected.add(filename, content);
-      continue;
-    }
-    collected.release(bytes);
-    await unzip(filename, content, collected);
+    collected.checkRoom(bytes);
+    await collected.addFile(filename, await context.blobs.read(hash));
   }
   return collected.files;
 }
 
-class Collection {
+/** The files of one import. Together they may not have more than `maxBytes`. */
+export class Collection {
   readonly files: Files = Object.create(null) as Files;
   private count = 0;
   private bytes = 0;
@@ -59,8 +54,20 @@ class Collection {
     }
   }
 
-  release(bytes: number): void {
+  /** Throws where a file of so many bytes would be too much. */
+  checkRoom(bytes: number): void {
+    this.reserve(bytes);
     this.bytes -= bytes;
+  }
+
+  /** Adds a file, or what is in it where it is a zip archive that is not a model by itself. */
+  async addFile(name: string, content: Uint8Array): Promise<void> {
+    if (ZIP_MAGIC.every((byte, index) => content[index] === byte) && !isModelArchive(content)) {
+      await unzip(name, content, this);
+      return;
+    }
+    this.reserve(content.length);
+    this.add(name, content);
   }
 
   add(name: string, content: Uint8Array): void {

@@ -24,6 +24,7 @@ import { type Page, type ReplaceHeadInput, type RevisionRecord, ServiceError, ty
 import type { Context } from './context.js';
 import { badInput, checkName, checkSeed, DEFAULT_SEED, notFound } from './inputs.js';
 import { readModelFiles } from './modelFiles.js';
+import { readSource } from './networkSource.js';
 import { loadModel, newRevision, requireNetwork, requireRevision, storeWeights, toRevision } from './models.js';
 
 type NetworkServices = Pick<
@@ -57,11 +58,23 @@ export function networkServices(context: Context): NetworkServices {
       });
 
   return {
-    async importNetwork({ name, uploadIds, preprocessing, classes }) {
+    async importNetwork({ name, uploadIds, source, operationId, preprocessing, classes }) {
       const checkedName = checkName(name);
-      const files = await readModelFiles(context, uploadIds);
+      if ((uploadIds === undefined) === (source === undefined)) {
+        throw badInput('An import takes uploadIds or a source, and not both.');
+      }
+      const { files, from } = await context.downloads.run(operationId, async (options) =>
+        source
+          ? readSource(context, source, options)
+          : { files: await readModelFiles(context, uploadIds ?? []), from: null },
+      );
       const { network, weights, format } = importModel(files, { preprocessing, classes });
-      const first = newRevision(network, await storeWeights(blobs, weights), null, `imported from ${format}`);
+      const first = newRevision(
+        network,
+        await storeWeights(blobs, weights),
+        null,
+        `imported from ${format}${from ? `: ${from}` : ''}`,
+      );
       return database.transaction((transaction) => insertNetwork(transaction, checkedName, first));
     },
 

@@ -11,7 +11,8 @@ import {
   ValidateNested,
 } from 'class-validator';
 import { Field, Float, ID, InputType, Int } from 'type-graphql';
-import { type LayerSelector, ServiceError } from '../../services/api.js';
+import { type LayerSelector, type NetworkSource, ServiceError } from '../../services/api.js';
+import { given } from '../inputs.js';
 import { ChannelOrderEnum, FitEnum, InterpolationEnum } from '../enums.js';
 
 const LARGEST_SEED = 2 ** 31 - 1;
@@ -78,7 +79,82 @@ export class PreprocessingInput {
   std?: [number, number, number];
 }
 
-@InputType({ description: 'A network from uploaded files.' })
+@InputType({ description: 'A file of a repository on the Hugging Face hub.' })
+export class HuggingFaceSourceInput {
+  @Field({ description: '`owner/name`.' })
+  @IsNotEmpty()
+  @MaxLength(LONGEST_NAME)
+  repository!: string;
+
+  @Field(() => String, { nullable: true, description: 'A branch, a tag or a commit; default `main`.' })
+  @IsOptional()
+  @IsNotEmpty()
+  @MaxLength(LONGEST_NAME)
+  revision?: string;
+
+  @Field(() => String, {
+    nullable: true,
+    description: 'Path of the model in the repository; default: the one whose name is that of a model.',
+  })
+  @IsOptional()
+  @IsNotEmpty()
+  @MaxLength(1000)
+  file?: string;
+}
+
+@InputType({ description: 'A file or a folder of an npm package.' })
+export class NpmSourceInput {
+  @Field({ description: "The package's name." })
+  @IsNotEmpty()
+  @MaxLength(LONGEST_NAME)
+  package!: string;
+
+  @Field(() => String, { nullable: true, description: 'A version or a tag; default `latest`.' })
+  @IsOptional()
+  @IsNotEmpty()
+  @MaxLength(LONGEST_NAME)
+  version?: string;
+
+  @Field({ description: 'Path of the model inside the package: a file, or a folder with all files of one model.' })
+  @IsNotEmpty()
+  @MaxLength(1000)
+  path!: string;
+}
+
+@InputType({ description: "Where a network's files are fetched from. Exactly one field is given." })
+export class NetworkSourceInput {
+  @Field(() => String, {
+    nullable: true,
+    description:
+      'An http or https address of the public internet; the shards of a TF.js model are fetched from beside it.',
+  })
+  @IsOptional()
+  @IsNotEmpty()
+  @MaxLength(4000)
+  url?: string;
+
+  @Field(() => HuggingFaceSourceInput, { nullable: true, description: 'A repository on the Hugging Face hub.' })
+  @IsOptional()
+  @ValidateNested()
+  huggingFace?: HuggingFaceSourceInput;
+
+  @Field(() => NpmSourceInput, { nullable: true, description: 'An npm package.' })
+  @IsOptional()
+  @ValidateNested()
+  npm?: NpmSourceInput;
+
+  /** The services' form: what was not given is absent at every depth. */
+  static toSource(input: NetworkSourceInput): NetworkSource {
+    const { url, huggingFace, npm } = given(input);
+    return {
+      ...(url === undefined ? {} : { url }),
+      ...(huggingFace ? { huggingFace: given(huggingFace) } : {}),
+      ...(npm ? { npm: given(npm) } : {}),
+    };
+  }
+}
+
+@InputType({ description: 'A network from files: either `uploadIds` or `source` says which.' })
 export class ImportNetworkInput {
   @Field({ description: 'For people.' })
   @IsNotEmpty()
@@ -86,13 +162,29 @@ export class ImportNetworkInput {
   name!: string;
 
   @Field(() => [ID], {
+    nullable: true,
     description:
       'An ONNX file, a safetensors file written by Graft, or a TF.js layers-model: model.json with its shards, or a zip of them.',
   })
+  @IsOptional()
   @ArrayMinSize(1)
   @ArrayMaxSize(256)
   @ArrayUnique()
-  uploadIds!: string[];
+  uploadIds?: string[];
+
+  @Field(() => NetworkSourceInput, { nullable: true, description: 'Fetched by the server.' })
+  @IsOptional()
+  @ValidateNested()
+  source?: NetworkSourceInput;
+
+  @Field(() => ID, {
+    nullable: true,
+    description: 'A name that you choose for the download, for `downloadProgress` and `cancelDownload`.',
+  })
+  @IsOptional()
+  @IsNotEmpty()
+  @MaxLength(100)
+  operationId?: string;
 
   @Field(() => PreprocessingInput, { nullable: true, description: 'Where the file does not say it.' })
   @IsOptional()

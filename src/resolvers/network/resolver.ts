@@ -9,6 +9,7 @@ import {
   FreezeInput,
   ImportNetworkInput,
   LayerSelectorInput,
+  NetworkSourceInput,
   RandomizeWeightsInput,
   ReplaceHeadInput,
   SetLearningRateFactorInput,
@@ -58,13 +59,20 @@ export class NetworkResolver {
     return toConnection(await loaders.revisionsOfNetworks(request).load(network.id), request);
   }
 
-  @Mutation(() => Network, { description: 'Creates a network from uploaded files (`POST /uploads`).' })
+  @Mutation(() => Network, {
+    description:
+      'Creates a network from uploaded files (`POST /uploads`), an address, the Hugging Face hub or an npm package.',
+  })
   importNetwork(
     @Arg('input', () => ImportNetworkInput) input: ImportNetworkInput,
     @Ctx() { services }: Context,
   ): Promise<NetworkRecord> {
-    const { preprocessing, ...rest } = given(input);
-    return services.importNetwork({ ...rest, ...(preprocessing ? { preprocessing: given(preprocessing) } : {}) });
+    const { preprocessing, source, ...rest } = given(input);
+    return services.importNetwork({
+      ...rest,
+      ...(source ? { source: NetworkSourceInput.toSource(source) } : {}),
+      ...(preprocessing ? { preprocessing: given(preprocessing) } : {}),
+    });
   }
 
   @Mutation(() => Network, { description: 'Creates a network whose first revision is one of another network.' })
