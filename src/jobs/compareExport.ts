@@ -1,3 +1,4 @@
+import { channelsOf } from '../kernels/ops/pictures/pictures.js';
 import type { Engine } from '../kernels/engine.js';
 import { largestDifference, softmaxRows, TOLERANCE } from '../models/comparison.js';
 import { withOutputs } from '../models/formats/onnx/addOutputs.js';
@@ -49,12 +50,14 @@ function graphInput(
 ): EngineInput {
   const { height, width } = preprocessing;
   const bytes = joined(all);
-  const chw = [all.length, 3, height, width];
-  if (!pictures) return { shape: chw, data: normalized(bytes, preprocessing) };
+  if (!pictures) {
+    const shape = [all.length, channelsOf(preprocessing), height, width];
+    return { shape, data: normalized(bytes, preprocessing) };
+  }
   const { type, layout } = pictures;
   const plain = { ...preprocessing, channelOrder: 'RGB', scale: 1, mean: [0, 0, 0], std: [1, 1, 1] } as const;
   const values = layout === 'NHWC' ? bytes : normalized(bytes, plain);
-  const shape = layout === 'NHWC' ? [all.length, height, width, 3] : chw;
+  const shape = layout === 'NHWC' ? [all.length, height, width, 3] : [all.length, 3, height, width];
   return { shape, data: type === 'uint8' ? Uint8Array.from(values) : Float32Array.from(values) };
 }
 

@@ -1,4 +1,5 @@
 import type { Activation, AuxiliaryOutput, Layer, Network, Preprocessing } from './network.js';
+import { withChannels } from './preprocessing.js';
 
 /** One number for both axes, or [height, width]. */
 export type Size = number | readonly [height: number, width: number];
@@ -40,13 +41,15 @@ const affine = (name: string, bias: boolean) => ({ weight: `${name}.weight`, bia
 export class NetworkBuilder {
   private readonly layers: Layer[] = [];
   private readonly auxiliaryOutputs: AuxiliaryOutput[] = [];
+  private readonly preprocessing: Preprocessing;
   last: string;
 
   constructor(
     private readonly architecture: string,
-    private readonly preprocessing: Preprocessing,
+    preprocessing: Preprocessing,
     inChannels = 3,
   ) {
+    this.preprocessing = withChannels(preprocessing, inChannels);
     this.last = 'input';
     this.layers.push({
       kind: 'input',

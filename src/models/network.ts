@@ -146,8 +146,9 @@ export interface Preprocessing {
   readonly fit: 'stretch' | 'centerCrop' | 'resizeThenCrop';
   readonly cropFraction: number;
   readonly interpolation: 'bilinear' | 'cubic';
-  readonly channelOrder: 'RGB' | 'BGR';
-  /** value = (byte / scale - mean[c]) / std[c], channels in `channelOrder`. */
+  /** `GREY` is one channel: the luma of the normalised colours, 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601). */
+  readonly channelOrder: 'RGB' | 'BGR' | 'GREY';
+  /** value = (byte / scale - mean[c]) / std[c], channels in `channelOrder`; for GREY they are R, G, B. */
   readonly scale: number;
   readonly mean: readonly [number, number, number];
   readonly std: readonly [number, number, number];

@@ -31,7 +31,7 @@ function readPreprocessing(json: JsonReader): Preprocessing {
     fit: json.get('fit').oneOf('stretch', 'centerCrop', 'resizeThenCrop'),
     cropFraction: json.get('cropFraction').number(),
     interpolation: json.get('interpolation').oneOf('bilinear', 'cubic'),
-    channelOrder: json.get('channelOrder').oneOf('RGB', 'BGR'),
+    channelOrder: json.get('channelOrder').oneOf('RGB', 'BGR', 'GREY'),
     scale: json.get('scale').number(),
     mean: json.get('mean').triple(),
     std: json.get('std').triple(),

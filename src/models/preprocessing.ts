@@ -1,3 +1,4 @@
+import { channelsOf, LUMA } from '../kernels/ops/pictures/pictures.js';
 import type { Preprocessing } from './network.js';
 import { roundHalfEven } from './rounding.js';
 
@@ -71,22 +72,30 @@ export function symmetricPreprocessing(height: number, width: number): Preproces
   return { ...imagenetPreprocessing(height, width), mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
 }
 
-/** What the network reads, [N, 3, H, W], of pictures that have its size: N x H x W x 3 bytes, RGB. */
-export function normalized(
-  pictures: Uint8Array,
-  { height, width, channelOrder, scale, mean, std }: Preprocessing,
-): Float32Array {
+/** What the network reads, [N, C, H, W], of pictures that have its size: N x H x W x 3 bytes, RGB. */
+export function normalized(pictures: Uint8Array, preprocessing: Preprocessing): Float32Array {
+  const { height, width, channelOrder, scale, mean, std } = preprocessing;
   const pixels = height * width;
-  const values = new Float32Array(pictures.length);
-  for (let start = 0; start < pictures.length; start += 3 * pixels) {
-    for (let channel = 0; channel < 3; channel++) {
-      const from = channelOrder === 'BGR' ? 2 - channel : channel;
-      for (let pixel = 0; pixel < pixels; pixel++) {
-        const byte = pictures[start + 3 * pixel + from] as number;
-        values[start + channel * pixels + pixel] =
-          (byte / scale - (mean[channel] as number)) / (std[channel] as number);
-      }
-    }
+  const channels = channelsOf(preprocessing);
+  const values = new Float32Array((pictures.length / 3) * channels);
+  for (let place = 0; place < pictures.length / 3; place++) {
+    const [picture, pixel] = [Math.floor(place / pixels), place % pixels];
+    const value = (channel: number): number => {
+      const byte = pictures[3 * place + (channelOrder === 'BGR' ? 2 - channel : channel)] as number;
+      return (byte / scale - (mean[channel] as number)) / (std[channel] as number);
+    };
+    const start = picture * channels * pixels + pixel;
+    if (channels === 1) values[start] = LUMA[0] * value(0) + LUMA[1] * value(1) + LUMA[2] * value(2);
+    else for (let channel = 0; channel < 3; channel++) values[start + channel * pixels] = value(channel);
   }
   return values;
+}
+
+/**
+ * The preprocessing of a network whose input has this many channels: grey for one, colours for three. Pictures have no others, so
+ * for other numbers it stays as it is; such a network takes arrays, but no pictures.
+ */
+export function withChannels(preprocessing: Preprocessing, channels: number): Preprocessing {
+  if (channels === channelsOf(preprocessing) || (channels !== 1 && channels !== 3)) return preprocessing;
+  return { ...preprocessing, channelOrder: channels === 1 ? 'GREY' : 'RGB' };
 }

@@ -240,11 +240,17 @@ registerEnumType(InterpolationEnum, {
   },
 });
 
-export const ChannelOrderEnum = { RGB: 'RGB', BGR: 'BGR' } as const;
+export const ChannelOrderEnum = { RGB: 'RGB', BGR: 'BGR', GREY: 'GREY' } as const;
 registerEnumType(ChannelOrderEnum, {
   name: 'ChannelOrder',
   description: 'Order of the colour channels in the input of a network.',
-  valuesConfig: { RGB: { description: 'Red first.' }, BGR: { description: 'Blue first, as Caffe has it.' } },
+  valuesConfig: {
+    RGB: { description: 'Red first.' },
+    BGR: { description: 'Blue first, as Caffe has it.' },
+    GREY: {
+      description: 'One channel: 0.299 red + 0.587 green + 0.114 blue (ITU-R BT.601) of the normalised colours.',
+    },
+  },
 });
 
 export const DatasetWarningCodeEnum = {

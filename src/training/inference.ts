@@ -1,6 +1,6 @@
 import type { Engine } from '../kernels/engine.js';
 import { flatten } from '../kernels/ops/flatten/flatten.js';
-import { normalizePictures } from '../kernels/ops/pictures/pictures.js';
+import { channelsOf, normalizePictures } from '../kernels/ops/pictures/pictures.js';
 import { softmax } from '../kernels/ops/softmax/softmax.js';
 import { type Plan } from '../kernels/plan.js';
 import { PlanBuilder } from '../kernels/planBuilder.js';
@@ -45,10 +45,11 @@ export function ancestors(network: Network, names: readonly string[]): Layer[] {
 export function pictureInput(b: PlanBuilder, network: Network, batchSize: number): Tensor {
   const { height, width } = network.preprocessing;
   const [channels, expectedHeight, expectedWidth] = inputLayer(network).shape;
-  if (channels !== 3 || height !== expectedHeight || width !== expectedWidth) {
+  const made = channelsOf(network.preprocessing);
+  if (channels !== made || height !== expectedHeight || width !== expectedWidth) {
     throw new TrainingError(
       'INVALID_NETWORK',
-      `The preprocessing makes 3 x ${height} x ${width}; the network reads ${channels} x ${expectedHeight} x ${expectedWidth}.`,
+      `The preprocessing makes ${made} x ${height} x ${width}; the network reads ${channels} x ${expectedHeight} x ${expectedWidth}.`,
     );
   }
   const bytes = b.input('pictures', [batchSize, height, width, 3], { dtype: 'u8', layout: 'dense' });

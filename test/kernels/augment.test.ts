@@ -112,7 +112,7 @@ describe(`augmenting pictures, seed ${seed} (GRAFT_TEST_SEED repeats it)`, () =>
     const [n, height, width] = [2, 7, 9];
     const bytes = randomBytes(n * height * width * 3);
     for (const { engine, family } of opened.families) {
-      for (const channelOrder of ['RGB', 'BGR'] as const) {
+      for (const channelOrder of ['RGB', 'BGR', 'GREY'] as const) {
         const options = { ...IMAGENET, channelOrder, height, width, fill: [0, 0, 0] } as const;
         const identity = { ...IDENTITY, crop: whole(height, width) };
         const y = await augment(engine, bytes, [height, width], [identity, identity], options);

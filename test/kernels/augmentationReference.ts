@@ -119,15 +119,18 @@ export function augmentationReference(
       return ordered.map((v, c) => ((v * 255) / scale - (mean[c] as number)) / (std[c] as number)) as Colour;
     });
   });
-  const result = new Float64Array(batch.length * 3 * height * width);
+  const channels = channelOrder === 'GREY' ? 1 : 3;
+  const result = new Float64Array(batch.length * channels * height * width);
   batch.forEach(({ mix }, n) => {
     for (let i = 0; i < height * width; i++) {
       const own = !mix ? 1 : inBox(mix.pasted, i % width, Math.floor(i / width)) ? 0 : mix.own;
-      for (let c = 0; c < 3; c++) {
-        const value = finished[n]?.[i]?.[c] as number;
-        const partner = finished[mix?.partner ?? n]?.[i]?.[c] as number;
-        result[(n * 3 + c) * height * width + i] = own * value + (1 - own) * partner;
-      }
+      const colours = finished[n]?.[i] as Colour;
+      const partner = finished[mix?.partner ?? n]?.[i] as Colour;
+      const mixed = colours.map((value, c) => own * value + (1 - own) * (partner[c] as number)) as Colour;
+      const values = channels === 3 ? mixed : [0.299 * mixed[0] + 0.587 * mixed[1] + 0.114 * mixed[2]];
+      values.forEach((value, c) => {
+        result[(n * channels + c) * height * width + i] = value;
+      });
     }
   });
   return result;

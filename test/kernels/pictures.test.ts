@@ -23,6 +23,7 @@ describe(`pictures to the network's input, seed ${seed} (GRAFT_TEST_SEED repeats
     [2, 5, 7, 'RGB'],
     [1, 3, 3, 'BGR'],
     [3, 8, 8, 'RGB'],
+    [2, 5, 7, 'GREY'],
   ] as const) {
     test(`${n} of ${h} x ${w}, ${channelOrder}`, async () => {
       const mean = [0.485, 0.456, 0.406] as const;
@@ -36,11 +37,15 @@ describe(`pictures to the network's input, seed ${seed} (GRAFT_TEST_SEED repeats
       plan.dispose();
       const expected: number[] = [];
       for (let picture = 0; picture < n; picture++) {
-        for (let c = 0; c < 3; c++) {
+        const value = (pixel: number, c: number) => {
+          const source = channelOrder === 'BGR' ? 2 - c : c;
+          const byte = bytes[(picture * h * w + pixel) * 3 + source] as number;
+          return (byte / 255 - (mean[c] as number)) / (std[c] as number);
+        };
+        for (let c = 0; c < (channelOrder === 'GREY' ? 1 : 3); c++) {
           for (let pixel = 0; pixel < h * w; pixel++) {
-            const source = channelOrder === 'RGB' ? c : 2 - c;
-            const byte = bytes[(picture * h * w + pixel) * 3 + source] as number;
-            expected.push((byte / 255 - (mean[c] as number)) / (std[c] as number));
+            const grey = 0.299 * value(pixel, 0) + 0.587 * value(pixel, 1) + 0.114 * value(pixel, 2);
+            expected.push(channelOrder === 'GREY' ? grey : value(pixel, c));
           }
         }
       }

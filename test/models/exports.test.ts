@@ -8,6 +8,7 @@ import { importModel } from '../../src/models/detect.js';
 import { exportModel, type ExportedFile, packExport } from '../../src/models/exports/exportModel.js';
 import type { OnnxExportOptions } from '../../src/models/formats/onnx/exportOnnx.js';
 import { readModel } from '../../src/models/formats/safetensors.js';
+import { adaptInputChannels } from '../../src/models/inputChannels.js';
 import type { Model } from '../../src/models/graph.js';
 import { initializeWeights } from '../../src/models/initialize.js';
 import type { Preprocessing } from '../../src/models/network.js';
@@ -84,6 +85,26 @@ describe('exports', () => {
       assertClose(actual, options.softmax ? logits.map((value) => Math.exp(value) / sum) : logits);
     });
   }
+
+  test('the README of a folder says how to make pictures grey', async (t) => {
+    const random = new Random(freshSeed(t));
+    const grey = adaptInputChannels(model(random), 1);
+    const files = byName(exportModel('pets', grey, 'folder').files);
+    const readme = text(files['README.md']);
+    const rgba = Uint8Array.from({ length: 81 * 4 }, () => Math.floor(256 * random.uniform()));
+    const actual = await classifyBy(readme, files['model.onnx'] as Uint8Array, rgba);
+    const { mean, std, scale } = preprocessing;
+    const x = Float32Array.from({ length: 81 }, (_, i) =>
+      [0.299, 0.587, 0.114].reduce(
+        (sum, part, c) =>
+          sum + (part * ((rgba[4 * i + c] as number) / scale - (mean[c] as number))) / (std[c] as number),
+        0,
+      ),
+    );
+    assertClose(actual, referenceOutput(grey.network, grey.weights, x).data, 1e-5);
+    assert.match(readme, /one channel, 0\.299 red/);
+    assert.match(readme, /x = x @ np\.array\(\[0\.299, 0\.587, 0\.114\]\)\[:, None\]/);
+  });
 
   test('a folder holds labels, preprocessing and the network, and is imported again from its zip', async (t) => {
     const exported = model(new Random(freshSeed(t)));

@@ -5,6 +5,7 @@ import type { Model } from '../../src/models/graph.js';
 import { exportOnnx } from '../../src/models/formats/onnx/exportOnnx.js';
 import { importOnnx } from '../../src/models/formats/onnx.js';
 import { readOnnxModel } from '../../src/models/formats/onnx/proto.js';
+import { adaptInputChannels } from '../../src/models/inputChannels.js';
 import type { Layer, Preprocessing } from '../../src/models/network.js';
 import { unitPreprocessing } from '../../src/models/preprocessing.js';
 import { Random } from '../../src/models/random.js';
@@ -175,12 +176,29 @@ describe('ONNX export', () => {
     }
   }
 
-  test('refuses pictures for a network that reads other than three channels', (t) => {
+  test('makes pictures grey for a network that reads one channel', async (t) => {
+    const random = new Random(freshSeed(t));
+    const grey = adaptInputChannels(tinyNetwork(random), 1);
+    const order = { ...preprocessing, channelOrder: 'GREY' } as const;
+    const model = { ...grey, network: { ...grey.network, preprocessing: order } };
+    const pictures = Uint8Array.from({ length: 81 * 3 }, () => Math.floor(random.uniform() * 256));
+    const x = Float32Array.from({ length: 81 }, (_, pixel) =>
+      [0.299, 0.587, 0.114].reduce((sum, part, c) => {
+        const byte = pictures[3 * pixel + c] as number;
+        return sum + (part * (byte / order.scale - (order.mean[c] as number))) / (order.std[c] as number);
+      }, 0),
+    );
+    const file = exportOnnx(model, { pictures: { type: 'uint8', layout: 'NHWC' } });
+    const { data } = await onnxOutput(file, [1, 9, 9, 3], pictures);
+    assertClose(data, referenceOutput(model.network, model.weights, x).data, 1e-5);
+  });
+
+  test('refuses pictures for a network that reads neither colours nor grey', (t) => {
     const model = chain(new Random(freshSeed(t)), { kind: 'globalAveragePool', flatten: true });
     throwsModelError(
       () => exportOnnx(model, { pictures: { type: 'uint8', layout: 'NHWC' } }),
       'UNSUPPORTED',
-      /3 channels.*4/,
+      /3 channel\(s\).*4/,
     );
   });
 

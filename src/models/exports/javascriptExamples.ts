@@ -1,4 +1,5 @@
 import type { OnnxExportOptions } from '../formats/onnx/exportOnnx.js';
+import { channelsOf, LUMA } from '../../kernels/ops/pictures/pictures.js';
 import type { Preprocessing } from '../network.js';
 
 /** Draws an image onto a canvas of the input's size and gives its pixels, RGBA. */
@@ -31,13 +32,16 @@ const normalised = ({ channelOrder, scale }: Preprocessing): string =>
 /** The body of a loop over pixels `i` and channels `c` that fills `x`. */
 function fill(preprocessing: Preprocessing, layout: 'NHWC' | 'NCHW', isNormalised: boolean): string[] {
   const { width, height, mean, std } = preprocessing;
+  const isGrey = isNormalised && preprocessing.channelOrder === 'GREY';
   const place = layout === 'NHWC' ? '3 * i + c' : `c * ${width * height} + i`;
+  const value = isNormalised ? normalised(preprocessing) : 'rgba[4 * i + c]';
   const constants = [`  const mean = [${mean.join(', ')}];`, `  const deviation = [${std.join(', ')}];`];
   return [
     ...(isNormalised ? constants : []),
+    ...(isGrey ? [`  const luma = [${LUMA.join(', ')}];`] : []),
     `  for (let i = 0; i < ${width * height}; i++) {`,
     '    for (let c = 0; c < 3; c++) {',
-    `      x[${place}] = ${isNormalised ? normalised(preprocessing) : 'rgba[4 * i + c]'};`,
+    isGrey ? `      x[i] += luma[c] * ${value};` : `      x[${place}] = ${value};`,
     '    }',
     '  }',
   ];
@@ -52,14 +56,15 @@ export function onnxInJavascript(
   const layout = pictures?.layout ?? 'NCHW';
   const type = pictures?.type ?? 'float32';
   const array = type === 'uint8' ? 'Uint8Array' : 'Float32Array';
-  const shape = layout === 'NHWC' ? [1, height, width, 3] : [1, 3, height, width];
+  const channels = pictures ? 3 : channelsOf(preprocessing);
+  const shape = layout === 'NHWC' ? [1, height, width, channels] : [1, channels, height, width];
   return [
     "import * as ort from 'onnxruntime-web';",
     '',
     ...draw(preprocessing),
     '',
     'export async function classify(session, rgba) {',
-    `  const x = new ${array}(${3 * width * height});`,
+    `  const x = new ${array}(${channels * width * height});`,
     ...fill(preprocessing, layout, !pictures),
     `  const input = new ort.Tensor('${type}', x, [${shape.join(', ')}]);`,
     `  return (await session.run({ ${JSON.stringify(input)}: input }))[${JSON.stringify(output)}].data;`,

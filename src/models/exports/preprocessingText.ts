@@ -20,6 +20,9 @@ export function resizeText({ fit, width, height, cropFraction, interpolation }: 
 
 /** How bytes become the values that the network reads, as sentences. */
 export function valuesText({ channelOrder, scale, mean, std }: Preprocessing): string {
-  const order = channelOrder === 'RGB' ? 'red, green, blue' : 'blue, green, red';
-  return `The channels are ${order}; a value is (byte / ${scale} - mean) / deviation, with the mean ${list(mean)} and the deviation ${list(std)}.`;
+  const order = channelOrder === 'BGR' ? 'blue, green, red' : 'red, green, blue';
+  const values = `The channels are ${order}; a value is (byte / ${scale} - mean) / deviation, with the mean ${list(mean)} and the deviation ${list(std)}.`;
+  return channelOrder === 'GREY'
+    ? `${values} The network reads one channel, 0.299 red + 0.587 green + 0.114 blue of these values.`
+    : values;
 }

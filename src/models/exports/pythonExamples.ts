@@ -1,4 +1,5 @@
 import type { OnnxExportOptions } from '../formats/onnx/exportOnnx.js';
+import { LUMA } from '../../kernels/ops/pictures/pictures.js';
 import type { Preprocessing } from '../network.js';
 
 const list = (values: readonly number[]): string => `[${values.join(', ')}]`;
@@ -33,6 +34,7 @@ function values({ channelOrder, scale, mean, std }: Preprocessing): string[] {
   return [
     `x = np.asarray(image, np.float32)${channelOrder === 'BGR' ? '[:, :, ::-1]' : ''}`,
     `x = (x / ${scale} - np.array(${list(mean)})) / np.array(${list(std)})`,
+    ...(channelOrder === 'GREY' ? [`x = x @ np.array(${list(LUMA)})[:, None]`] : []),
     'return np.ascontiguousarray(x.transpose(2, 0, 1)[None], np.float32)',
   ];
 }

@@ -1,7 +1,7 @@
 import { type ImportProblem, ModelError, unsupported } from '../errors.js';
 import { ancestors, keepWeights, type Model } from '../graph.js';
 import type { Layer, Network, Preprocessing, WeightTensor } from '../network.js';
-import { imagenetPreprocessing } from '../preprocessing.js';
+import { imagenetPreprocessing, withChannels } from '../preprocessing.js';
 import { layerShape } from '../shapes.js';
 import { LIMITS } from '../limits.js';
 import { validateNetwork } from '../validate.js';
@@ -126,11 +126,14 @@ export class ImportBuilder {
     if (input?.kind !== 'input') {
       throw new ModelError('INVALID_FILE', `The output of this ${this.format} model does not depend on its input.`);
     }
-    const [, height = 1, width = 1] = input.shape;
+    const [channels = 3, height = 1, width = 1] = input.shape;
     const network: Network = {
       architecture,
       layers,
-      preprocessing: { ...imagenetPreprocessing(height, width), ...options.preprocessing, height, width },
+      preprocessing: withChannels(
+        { ...imagenetPreprocessing(height, width), ...options.preprocessing, height, width },
+        channels,
+      ),
       classes: options.classes ?? null,
       auxiliary: [],
     };

@@ -57,7 +57,7 @@ export class PreprocessingInput {
   @Field(() => ChannelOrderEnum, { nullable: true, description: 'Order of the channels.' })
   @IsOptional()
   @IsIn(Object.values(ChannelOrderEnum))
-  channelOrder?: 'RGB' | 'BGR';
+  channelOrder?: 'RGB' | 'BGR' | 'GREY';
 
   @Field(() => Float, { nullable: true, description: 'Divides the bytes.' })
   @IsOptional()

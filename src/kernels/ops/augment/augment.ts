@@ -2,7 +2,7 @@ import { f32, type Grid, read, write } from '../../dispatch.js';
 import { EngineError } from '../../errors.js';
 import type { PlanBuilder } from '../../planBuilder.js';
 import { elementCount, rowLayout, type Tensor } from '../../tensor.js';
-import type { Normalization } from '../pictures/pictures.js';
+import { channelsOf, type Normalization, ORDER_CODES } from '../pictures/pictures.js';
 import { reductionLanes } from '../sumRows/sumRows.js';
 import colourSource from './colour.wgsl.js';
 import finishSource from './finish.wgsl.js';
@@ -22,7 +22,7 @@ export interface Augmentation extends Normalization {
 const PIXELS_PER_GROUP = 256;
 
 /**
- * Augmented and normalised pictures, rows [N, 3, height, width], of uint8 pictures, dense [N, H, W, 3] in RGB, each as its row of
+ * Augmented and normalised pictures, rows [N, 3, height, width] ([N, 1, height, width] where they become grey), of uint8 pictures, dense [N, H, W, 3] in RGB, each as its row of
  * `table` says: `augmentationTable` makes it, a dense float32 [N, AUGMENTATION_COLUMNS]. Cropping, resizing,
  * flips and the affine map are one interpolation, antialiased where the crop shrinks; either alone gives what torchvision gives
  * of float pictures, and so do the colours (nothing is rounded to bytes on the way).
@@ -32,9 +32,10 @@ export function augmentPictures(b: PlanBuilder, bytes: Tensor, table: Tensor, op
   checkInputs(bytes, table);
   const [n, sourceHeight, sourceWidth] = bytes.shape as [number, number, number, number];
   const shape = [n, 3, height, width];
+  const finished = [n, channelsOf(options), height, width];
   const warped = b.temporary('warped pictures', shape);
   const means = b.temporary('grey means', [n], { layout: 'dense' });
-  const y = b.temporary('augmented pictures', shape);
+  const y = b.temporary('augmented pictures', finished);
   const { stride } = rowLayout(shape);
   const grid: Grid = [Math.ceil((height * width) / PIXELS_PER_GROUP), n, 1];
   const lastWord = Math.ceil(elementCount(bytes.shape) / 4) - 1;
@@ -58,7 +59,7 @@ export function augmentPictures(b: PlanBuilder, bytes: Tensor, table: Tensor, op
     label: 'finish pictures',
     program: { label: 'finish pictures', code: `${colourSource}\n${finishSource}` },
     bindings: [read(warped), read(table), read(means), write(y)],
-    uniforms: [height, width, stride, channelOrder === 'BGR' ? 1 : 0, ...factor, 0, ...offset, 0],
+    uniforms: [height, width, stride, ORDER_CODES[channelOrder], ...factor, 0, ...offset, 0],
     workgroups: grid,
   });
   return y;

@@ -1,6 +1,6 @@
 // Unit rows [3][N h w] -> the network's input: colour, grey, normalisation, erasing, then mixing with the partner's picture,
-// which is finished on the way in the same manner. One invocation per PIXELS columns of one picture. Follows colour.wgsl.
-struct Parameters { height: u32, width: u32, stride: u32, reversed: u32, factor: vec4f, offset: vec4f }
+// which is finished on the way in the same manner; in order 2 the luma of all that, one row. One invocation per PIXELS columns of one picture. Follows colour.wgsl.
+struct Parameters { height: u32, width: u32, stride: u32, order: u32, factor: vec4f, offset: vec4f }
 @group(0) @binding(0) var<storage, read> x: array<T0>;
 @group(0) @binding(1) var<storage, read> table: array<V1>;
 @group(0) @binding(2) var<storage, read> means: array<T2>;
@@ -43,7 +43,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       if (last.w != 0.0) {
         rgb = vec3f(grey(rgb));
       }
-      let ordered = select(rgb, rgb.zyx, p.reversed == 1u);
+      let ordered = select(rgb, rgb.zyx, p.order == 1u);
       let value = select(ordered * p.factor.xyz + p.offset.xyz, last.xyz, isIn(erased, pixel));
       values[k] += share * value;
     }
@@ -52,6 +52,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let i = (group.x * PIXELS + k) * 64u + lane;
     if (i < pixels) {
       let column = own * pixels + i;
+      if (p.order == 2u) {
+        y[column] = T3(dot(values[k], vec3f(0.299, 0.587, 0.114)));
+        continue;
+      }
       y[column] = T3(values[k].x);
       y[p.stride + column] = T3(values[k].y);
       y[2u * p.stride + column] = T3(values[k].z);

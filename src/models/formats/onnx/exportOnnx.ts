@@ -1,4 +1,5 @@
 import type { Conversion } from '../../conversion.js';
+import { channelsOf, LUMA } from '../../../kernels/ops/pictures/pictures.js';
 import { ModelError } from '../../errors.js';
 import { ancestors, type Model } from '../../graph.js';
 import type { InputLayer, Layer, Network, Preprocessing } from '../../network.js';
@@ -50,15 +51,20 @@ function inputOf(network: Network): InputLayer {
 function addPictures(
   graph: GraphWriter,
   layer: InputLayer,
-  { channelOrder, scale, mean, std }: Preprocessing,
+  preprocessing: Preprocessing,
   { type, layout }: NonNullable<OnnxExportOptions['pictures']>,
 ): GraphInput {
+  const { channelOrder, scale, mean, std } = preprocessing;
   const [channels, height, width] = layer.shape as [number, number, number];
-  if (channels !== 3) {
-    throw new ModelError('UNSUPPORTED', `Pictures have 3 channels; the network's input has ${channels}.`);
+  const made = channelsOf(preprocessing);
+  if (channels !== made) {
+    throw new ModelError(
+      'UNSUPPORTED',
+      `The preprocessing makes ${made} channel(s); the network's input has ${channels}.`,
+    );
   }
   const name = graph.input('pictures');
-  const sizes = layout === 'NHWC' ? [height, width, channels] : [channels, height, width];
+  const sizes = layout === 'NHWC' ? [height, width, 3] : [3, height, width];
   graph.add(layer, () => {
     let value = name;
     if (type === 'uint8') value = graph.step('Cast', [value], { to: 1 });
@@ -71,7 +77,9 @@ function addPictures(
         [1, 3, 1, 1],
       );
     const centred = graph.step('Sub', [value, perChannel('mean', mean)]);
-    return operation('Div', [centred, perChannel('std', std)]);
+    if (channelOrder !== 'GREY') return operation('Div', [centred, perChannel('std', std)]);
+    const colours = graph.step('Div', [centred, perChannel('std', std)]);
+    return operation('Conv', [colours, graph.constant('luma', Float32Array.from(LUMA), [1, 3, 1, 1])]);
   });
   return { name, type, dims: [BATCH, ...sizes] };
 }
