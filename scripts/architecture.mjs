@@ -20,7 +20,7 @@ const ALLOWED = {
   jobs: ['kernels', 'models', 'datasets', 'training', 'store', 'runtime', 'config'],
   services: ['kernels', 'models', 'datasets', 'training', 'store', 'downloads', 'runtime', 'jobs', 'config'],
   resolvers: ['services', 'models', 'training'],
-  http: ['services', 'resolvers'],
+  http: ['services', 'resolvers', 'config'],
 };
 const ENTRY_POINTS = ['demo', 'doctor'];
 const BROWSER = ['kernels', 'models'];

@@ -15,6 +15,10 @@ export interface Config {
   /** Absolute path of the only folder that data sets may be imported from; null: none may. */
   readonly importRoot: string | null;
   readonly logLevel: LogLevel;
+  /** Whether anybody may ask for the schema. */
+  readonly introspection: boolean;
+  /** Whether browsers get Apollo's page at /graphql. */
+  readonly landingPage: boolean;
   /** Part of the name of the adapter to compute on; null: the fastest. */
   readonly adapter: string | null;
   /** Whether kernels are measured on the adapter: `auto` on GPUs only. */
@@ -104,6 +108,8 @@ function oneOf<T extends string>(...allowed: readonly T[]): Parse<T> {
   };
 }
 
+const onOff: Parse<boolean> = (text) => oneOf('on', 'off')(text) === 'on';
+
 const host: Parse<string> = (text) => {
   if (!/^[\w.:%-]+$/.test(text)) throw new Error('a host name or an IP address without a port, such as 0.0.0.0');
   return text;
@@ -166,6 +172,8 @@ export const SETTINGS: { readonly [K in keyof Config]: Setting<Config[K]> } = {
     fallback: 'info',
     parse: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
   },
+  introspection: { variable: 'GRAFT_INTROSPECTION', fallback: 'on', parse: onOff },
+  landingPage: { variable: 'GRAFT_LANDING_PAGE', fallback: 'on', parse: onOff },
   adapter: { variable: 'GRAFT_ADAPTER', fallback: null, parse: adapterName },
   tuning: { variable: 'GRAFT_TUNING', fallback: 'auto', parse: oneOf('auto', 'on', 'off') },
   tuningBudgetMs: { variable: 'GRAFT_TUNING_SECONDS', fallback: '10', parse: integer(1, 3600, SECOND) },

@@ -10,6 +10,7 @@ import { jsonErrors } from './http/errors.js';
 import { readiness } from './http/health.js';
 import { Metrics } from './http/metrics.js';
 import { identify, requestFields } from './http/requests.js';
+import { securityHeaders } from './http/headers.js';
 import { uploads } from './http/uploads.js';
 import { serveWebSocket } from './http/websocket.js';
 import { createContext } from './resolvers/context.js';
@@ -78,9 +79,9 @@ export async function startServer(options: {
     const app = express().disable('x-powered-by');
     const httpServer = createServer(app);
     httpServer.requestTimeout = REQUEST_TIMEOUT_MS;
-    const apollo = createApollo(schema, httpServer, metrics, logger);
+    const apollo = createApollo(schema, httpServer, metrics, config, logger);
     await apollo.start();
-    app.use(identify);
+    app.use(identify, securityHeaders);
     app.get('/', (_request, response) => response.redirect(GRAPHQL_PATH));
     app.get('/healthz', (_request, response) => void response.json({ status: 'ok' }));
     app.get(
@@ -97,7 +98,7 @@ export async function startServer(options: {
       expressMiddleware(apollo, { context: async () => createContext(services, { cache: true }) }),
     );
     app.use(jsonErrors(logger));
-    const closeSockets = serveWebSocket(httpServer, GRAPHQL_PATH, schema, services, logger);
+    const closeSockets = serveWebSocket(httpServer, GRAPHQL_PATH, schema, services, config, logger);
     const port = await listen(httpServer, config);
     const url = urlOf(config.host, port);
     logger.info({ url }, 'the server is ready');

@@ -2,10 +2,12 @@ import type { Server } from 'node:http';
 import { ApolloServer, type ApolloServerPlugin } from '@apollo/server';
 import { ApolloServerErrorCode } from '@apollo/server/errors';
 import { ApolloServerPluginDrainHttpServer } from '@apollo/server/plugin/drainHttpServer';
+import { ApolloServerPluginLandingPageDisabled } from '@apollo/server/plugin/disabled';
 import { ApolloServerPluginLandingPageLocalDefault } from '@apollo/server/plugin/landingPage/default';
 import type { GraphQLSchema } from 'graphql';
 import Negotiator from 'negotiator';
 import type { Logger } from 'pino';
+import type { Config } from '../config.js';
 import type { Context } from '../resolvers/context.js';
 import { formatError } from '../resolvers/errors.js';
 import type { Metrics } from './metrics.js';
@@ -64,12 +66,13 @@ export function createApollo(
   schema: GraphQLSchema,
   httpServer: Server,
   metrics: Metrics,
+  config: Pick<Config, 'introspection' | 'landingPage'>,
   logger: Logger,
 ): ApolloServer<Context> {
   return new ApolloServer<Context>({
     schema,
     logger,
-    introspection: true,
+    introspection: config.introspection,
     csrfPrevention: true,
     persistedQueries: false,
     includeStacktraceInErrorResponses: false,
@@ -82,7 +85,9 @@ export function createApollo(
       costLimit,
       statusForPlainJson,
       ApolloServerPluginDrainHttpServer({ httpServer, stopGracePeriodMillis: STOP_GRACE_MS }),
-      ApolloServerPluginLandingPageLocalDefault({ document: FIRST_QUERY, footer: false }),
+      config.landingPage
+        ? ApolloServerPluginLandingPageLocalDefault({ document: FIRST_QUERY, footer: false })
+        : ApolloServerPluginLandingPageDisabled(),
     ],
   });
 }

@@ -1,12 +1,22 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { type ExecutionArgs, GraphQLError, type GraphQLSchema, parse, specifiedRules, validate } from 'graphql';
+import {
+  type ExecutionArgs,
+  GraphQLError,
+  type GraphQLSchema,
+  NoSchemaIntrospectionCustomRule,
+  parse,
+  specifiedRules,
+  type ValidationRule,
+  validate,
+} from 'graphql';
 import { useServer } from 'graphql-ws/use/ws';
 import type { Logger } from 'pino';
 import { WebSocketServer } from 'ws';
 import { createContext } from '../resolvers/context.js';
 import { formatError } from '../resolvers/errors.js';
 import { assertAffordable, depthRule, LIMITS } from '../resolvers/limits.js';
+import type { Config } from '../config.js';
 import type { Services } from '../services/api.js';
 
 const LARGEST_MESSAGE = 2 ** 20;
@@ -30,11 +40,12 @@ function refuse(socket: Duplex, status: string): void {
 function prepare(
   schema: GraphQLSchema,
   payload: { query: string; operationName?: string | null; variables?: Record<string, unknown> | null },
+  rules: readonly ValidationRule[],
 ): ExecutionArgs | readonly GraphQLError[] {
   const { query, operationName, variables } = payload;
   try {
     const document = parse(query, { maxTokens: LIMITS.tokens });
-    const errors = validate(schema, document, [...specifiedRules, depthRule]);
+    const errors = validate(schema, document, rules);
     if (errors.length > 0) return errors;
     assertAffordable(schema, document, operationName, variables);
     return { schema, document, operationName, variableValues: variables };
@@ -50,8 +61,10 @@ export function serveWebSocket(
   path: string,
   schema: GraphQLSchema,
   services: Services,
+  config: Pick<Config, 'introspection'>,
   logger: Logger,
 ): () => Promise<void> {
+  const rules = [...specifiedRules, depthRule, ...(config.introspection ? [] : [NoSchemaIntrospectionCustomRule])];
   const sockets = new WebSocketServer({ noServer: true, maxPayload: LARGEST_MESSAGE });
   httpServer.on('upgrade', (request, socket, head) => {
     socket.on('error', (error) => logger.debug({ err: error }, 'a connection failed before it became a WebSocket'));
@@ -66,7 +79,7 @@ export function serveWebSocket(
           const message = `At most ${MOST_OPERATIONS} operations may run over one connection. End some, or open another.`;
           return [new GraphQLError(message, { extensions: { code: 'LIMIT_EXCEEDED' } })];
         }
-        return prepare(schema, payload);
+        return prepare(schema, payload, rules);
       },
       context: () => createContext(services, { cache: false }),
       onError: (_context, _id, _payload, errors) => errors.map((error) => formatError(error.toJSON(), error, logger)),

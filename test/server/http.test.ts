@@ -228,3 +228,34 @@ test('a stopped server answers no more, and stopping twice is harmless', async (
   await server.stop();
   await assert.rejects(post(server.url, { query: '{ zoo { id } }' }));
 });
+
+test('introspection and the landing page can be switched off', async () => {
+  const server = await startTestServer(fakeServices({ zoo: () => [] }), { introspection: false, landingPage: false });
+  try {
+    const { errors } = await server.query('{ __schema { types { name } } }');
+    assert.match(errors[0]?.message ?? '', /introspection/i);
+    assert.deepEqual((await server.query('{ zoo { id } }')).errors, []);
+    const page = await fetch(`${server.url}/graphql`, { headers: { accept: 'text/html' } });
+    assert.doesNotMatch(await page.text(), /<html/i);
+    const client = server.socketClient();
+    const query = '{ __schema { types { name } } }';
+    await assert.rejects(client.iterate({ query }).next(), (problem) => /introspection/i.test(JSON.stringify(problem)));
+    await client.dispose();
+  } finally {
+    await server.stop();
+  }
+});
+
+test('answers carry headers that keep browsers from misusing them, and no other origin may read them', async () => {
+  const server = await startTestServer(fakeServices({}));
+  try {
+    const { headers } = await fetch(`${server.url}/healthz`, { headers: { origin: 'https://elsewhere.example' } });
+    assert.equal(headers.get('access-control-allow-origin'), null);
+    assert.equal(headers.get('x-content-type-options'), 'nosniff');
+    assert.match(headers.get('content-security-policy') ?? '', /frame-ancestors 'none'/);
+    assert.equal(headers.get('cross-origin-resource-policy'), 'same-origin');
+    assert.equal(headers.get('x-powered-by'), null);
+  } finally {
+    await server.stop();
+  }
+});
