@@ -1,3 +1,4 @@
+import { LIMITS } from './limits.js';
 import type { Activation, AuxiliaryOutput, Layer, Network, Preprocessing } from './network.js';
 import { withChannels } from './preprocessing.js';
 
@@ -138,6 +139,19 @@ export class NetworkBuilder {
 
   flatten(name: string, input = this.last): string {
     return this.push({ ...this.base(name, input), kind: 'flatten', axis: 1 });
+  }
+
+  /** Every second pixel of both axes, the first among them. */
+  everySecondPixel(name: string, input = this.last): string {
+    // Ends behind any map: what is outside is cut off.
+    const ends = [LIMITS.side, LIMITS.side];
+    return this.push({ ...this.base(name, input), kind: 'slice', axes: [2, 3], starts: [0, 0], ends, steps: [2, 2] });
+  }
+
+  /** As many channels of zeros in front as behind. */
+  padChannels(name: string, count: number, input = this.last): string {
+    const range = { axes: [1], before: [count], after: [count] };
+    return this.push({ ...this.base(name, input), kind: 'pad', ...range, mode: 'constant', value: 0 });
   }
 
   add(name: string, ...inputs: readonly string[]): string {

@@ -1,4 +1,3 @@
-import { matchArchitecture } from './architectures/match.js';
 import { ModelError, unsupported } from './errors.js';
 import type { ImportOptions } from './formats/importBuilder.js';
 import { importKerasArchive, isKerasArchive } from './formats/keras/archive.js';
@@ -11,17 +10,19 @@ import {
   readSafetensors,
   type SafetensorsFile,
 } from './formats/safetensors.js';
+import { looksLikePytorch, readPytorch } from './formats/pytorch.js';
 import { importTfjs, isTfjsModel } from './formats/tfjs.js';
-import { openZip } from './formats/zip/archive.js';
-import { keepWeights, type Model } from './graph.js';
+import { looksLikeZip, openZip } from './formats/zip/archive.js';
+import type { Model } from './graph.js';
 import type { Layer } from './network.js';
 import { isNetworkJson, networkFromJson } from './networkJson.js';
 import { inferShapes, vectorLength } from './shapes.js';
 import { simplify } from './simplify.js';
 import { endInLogits } from './surgery.js';
 import { validateNetwork } from './validate.js';
+import { modelOfWeights } from './weightsOnly.js';
 
-export type ModelFormat = 'safetensors' | 'onnx' | 'tfjs' | 'keras' | 'folder';
+export type ModelFormat = 'safetensors' | 'pytorch' | 'onnx' | 'tfjs' | 'keras' | 'folder';
 export type ModelFiles = Readonly<Record<string, Uint8Array>>;
 
 export interface ImportedModel extends Model {
@@ -30,23 +31,18 @@ export interface ImportedModel extends Model {
 
 /** First bytes of formats that people try, with what to do. */
 const FOREIGN: readonly { readonly magic: readonly number[]; readonly advice: string }[] = [
-  {
-    magic: [0x50, 0x4b, 0x03, 0x04],
-    advice: 'a zip archive of another kind (PyTorch .pt): unpack it, or export ONNX or safetensors',
-  },
-  { magic: [0x80, 0x02], advice: 'a Python pickle: save the weights as safetensors, or export ONNX' },
+  { magic: [0x50, 0x4b, 0x03, 0x04], advice: 'a zip archive of another kind: unpack it' },
   { magic: [0x1f, 0x8b], advice: 'a gzip file: unpack it' },
 ];
 
 /** Of a folder that Graft exported. */
 const WEIGHTS_FILE = 'model.safetensors';
 
-const looksLikeZip = (bytes: Uint8Array): boolean => [0x50, 0x4b, 3, 4].every((byte, index) => bytes[index] === byte);
-
 /** Whether a zip archive is one model by itself, not a container of model files that somebody packed. */
 export function isModelArchive(bytes: Uint8Array): boolean {
   try {
-    return isKerasArchive(openZip(bytes));
+    const archive = openZip(bytes);
+    return isKerasArchive(archive) || looksLikePytorch(bytes, archive) !== null;
   } catch {
     return false;
   }
@@ -77,16 +73,7 @@ function companion(files: ModelFiles, own: string): (path: string) => Uint8Array
 }
 
 function readAnySafetensors(file: SafetensorsFile, options: ImportOptions): Model {
-  if (holdsNetwork(file)) return readModel(file);
-  const network = matchArchitecture(file.tensors, options.inputSize);
-  if (!network) {
-    const message = 'This safetensors file holds weights without a network, and their names and shapes are those of no';
-    throw new ModelError(
-      'UNKNOWN_FORMAT',
-      `${message} built-in architecture. Import the network as ONNX, or export it from Graft.`,
-    );
-  }
-  return { network, weights: keepWeights(network.layers, file.tensors) };
+  return holdsNetwork(file) ? readModel(file) : modelOfWeights(file.tensors, 'safetensors', options);
 }
 
 /** The layers of an exported folder, whose weights lie beside them. */
@@ -120,6 +107,12 @@ function recognise(name: string, bytes: Uint8Array, files: ModelFiles): Candidat
   const archive = looksLikeZip(bytes) ? openZip(bytes) : null;
   if (archive && isKerasArchive(archive)) {
     return { name, format: 'keras', rank: 0, read: (options) => importKerasArchive(archive, options) };
+  }
+  const torch = looksLikePytorch(bytes, archive);
+  if (torch) {
+    const read = (options: ImportOptions) => modelOfWeights(readPytorch(bytes).tensors, 'PyTorch', options);
+    // Two bytes make a pickle; numbers of another file's weights may begin with them by chance.
+    return { name, format: 'pytorch', rank: torch === 'checkpoint' ? 0 : -1, read };
   }
   const json = parseJson(bytes);
   if (isNetworkJson(json)) {
@@ -156,7 +149,8 @@ function unknownFormat(files: ModelFiles): ModelError {
     const foreign = FOREIGN.find(({ magic }) => magic.every((byte, index) => files[name]?.[index] === byte));
     return `${name} is ${foreign ? foreign.advice : 'nothing known'}`;
   });
-  const known = 'ONNX, safetensors, TF.js models (model.json and its weight files), and Keras .h5 and .keras';
+  const known =
+    'ONNX, safetensors, PyTorch checkpoints, TF.js models (model.json and its weight files), and Keras .h5 and .keras';
   return new ModelError('UNKNOWN_FORMAT', `Graft imports ${known}; ${seen.join('; ')}.`);
 }
 
@@ -172,9 +166,9 @@ function finish(model: Model): Model {
 }
 
 /**
- * Imports a network from its files, recognised by what is in them, not by their names: ONNX, TF.js layers-model, or
- * safetensors with a network (as `writeModel` writes it) or with the weights of a built-in architecture, or a folder that was
- * exported.
+ * Imports a network from its files, recognised by what is in them, not by their names: ONNX, TF.js layers-model,
+ * safetensors with a network (as `writeModel` writes it), a folder that was exported, or the weights of a built-in architecture
+ * alone in safetensors or a PyTorch checkpoint.
  *
  * The result ends in logits, has had `simplify`, and is valid. Preprocessing is ImageNet's unless `options` or the file
  * say otherwise. Throws ModelError: UNKNOWN_FORMAT, INVALID_FILE, UNSUPPORTED ...

@@ -329,7 +329,7 @@ export interface Services {
   watchDownload(operationId: string): AsyncIterableIterator<DownloadRecord>;
   /** Ends a download; false where none of that name is under way. */
   cancelDownload(operationId: string): boolean;
-  /** ONNX, TF.js layers-model (zip of model.json and shards, or model.json plus shard uploads) or safetensors with network. */
+  /** Any format of docs/formats.md; several uploads are the parts of one model (TF.js: model.json and shards, or a zip of them). */
   importNetwork(input: {
     name: string;
     /** Uploads, or another source; not both. */
@@ -339,6 +339,8 @@ export interface Services {
     operationId?: string;
     preprocessing?: Partial<Preprocessing>;
     classes?: readonly string[];
+    /** Of weights alone; by default recognised. */
+    architecture?: string;
   }): Promise<NetworkRecord>;
   networks(page: PageRequest): Promise<Page<NetworkRecord>>;
   networksById(ids: readonly string[]): Promise<(NetworkRecord | null)[]>;

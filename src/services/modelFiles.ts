@@ -22,7 +22,7 @@ export async function requireUploads({ queries }: Context, ids: readonly string[
   });
 }
 
-/** The files of uploads by name; zip archives are opened, unless they are a model by themselves (.keras). The limit of one upload holds for all unpacked files together. */
+/** The files of uploads by name; zip archives are opened, unless they are a model by themselves (.keras, .pth). The limit of one upload holds for all unpacked files together. */
 export async function readModelFiles(context: Context, uploadIds: readonly string[]): Promise<Files> {
   if (uploadIds.length < 1 || uploadIds.length > MAX_FILES) {
     throw badInput(`An import takes 1 to ${MAX_FILES} uploads; got ${uploadIds.length}.`);

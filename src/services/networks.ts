@@ -58,7 +58,7 @@ export function networkServices(context: Context): NetworkServices {
       });
 
   return {
-    async importNetwork({ name, uploadIds, source, operationId, preprocessing, classes }) {
+    async importNetwork({ name, uploadIds, source, operationId, preprocessing, classes, architecture }) {
       const checkedName = checkName(name);
       if ((uploadIds === undefined) === (source === undefined)) {
         throw badInput('An import takes uploadIds or a source, and not both.');
@@ -68,7 +68,7 @@ export function networkServices(context: Context): NetworkServices {
           ? readSource(context, source, options)
           : { files: await readModelFiles(context, uploadIds ?? []), from: null },
       );
-      const { network, weights, format } = importModel(files, { preprocessing, classes });
+      const { network, weights, format } = importModel(files, { preprocessing, classes, architecture });
       const first = newRevision(
         network,
         await storeWeights(blobs, weights),

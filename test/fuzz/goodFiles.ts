@@ -1,5 +1,7 @@
 import type { ModelFiles } from '../../src/models/detect.js';
 import { exportOnnx } from '../../src/models/formats/onnx/exportOnnx.js';
+import { resnetCifar } from '../../src/models/architectures/resnetCifar.js';
+import { writePytorch } from '../../src/models/formats/pytorch/write.js';
 import { writeModel } from '../../src/models/formats/safetensors.js';
 import type { Model } from '../../src/models/graph.js';
 import { Random } from '../../src/models/random.js';
@@ -26,8 +28,12 @@ function branches(random: Random): Model {
 export function goodFiles(): GoodFile[] {
   const random = new Random(1);
   const models = { tiny: tinyNetwork(random), branches: branches(random) };
-  return Object.entries(models).flatMap(([name, model]): GoodFile[] => [
+  const cifar = resnetCifar({ depth: 20, classes: 3 });
+  const checkpoint = writePytorch({ network: cifar, weights: randomWeights(cifar, random) });
+  const torch: GoodFile = { format: 'pytorch', name: 'cifar.pth', files: { 'model.pth': checkpoint } };
+  const others = Object.entries(models).flatMap(([name, model]): GoodFile[] => [
     { format: 'onnx', name: `${name}.onnx`, files: { 'model.onnx': exportOnnx(model, { softmax: name === 'tiny' }) } },
     { format: 'safetensors', name: `${name}.safetensors`, files: { 'model.safetensors': writeModel(model) } },
   ]);
+  return [...others, torch];
 }

@@ -111,8 +111,34 @@ describe('built-in architectures that are not in torchvision have the published 
   }
 });
 
+/**
+ * ResNets for CIFAR-10: parameters by He et al. 2016, table 6; multiply-adds, where they are published, by Li et al. 2017 (arXiv
+ * 1608.08710), table 1.
+ */
+const CIFAR: Readonly<Record<string, readonly [parameters: number, millions: number | null]>> = {
+  resnet20_cifar: [0.27e6, null],
+  resnet32_cifar: [0.46e6, null],
+  resnet44_cifar: [0.66e6, null],
+  resnet56_cifar: [0.85e6, 125],
+  resnet110_cifar: [1.7e6, 253],
+};
+
+describe('ResNets for CIFAR have the published sizes', () => {
+  for (const [name, [parameters, millions]] of Object.entries(CIFAR)) {
+    test(name, () => {
+      const network = buildArchitecture(name);
+      assert.equal(network.architecture, name);
+      // Two digits are given.
+      assert.equal(Number(total(network, 'parameters', true).toPrecision(2)), parameters);
+      const counted = Math.round(total(network, 'multiplyAdds', true) / 1e6);
+      if (millions !== null) assert.equal(counted, millions);
+      assert.deepEqual(summarizeNetwork(network).at(-1)?.outputShape, [10]);
+    });
+  }
+});
+
 test('every architecture is compared with published sizes', () => {
-  assert.deepEqual(Object.keys({ ...PUBLISHED, ...ROUNDED }).sort(), Object.keys(ARCHITECTURES).sort());
+  assert.deepEqual(Object.keys({ ...PUBLISHED, ...ROUNDED, ...CIFAR }).sort(), Object.keys(ARCHITECTURES).sort());
 });
 
 describe("built-in architectures have torchvision's names and shapes", () => {
@@ -130,7 +156,7 @@ describe("built-in architectures have torchvision's names and shapes", () => {
 describe('built-in architectures take inputs down to their smallest and refuse smaller ones', () => {
   for (const [name, { smallestSide, title, build }] of Object.entries(ARCHITECTURES)) {
     test(name, () => {
-      const small = buildArchitecture(name, { inputSize: [smallestSide, smallestSide + 9] });
+      const small = buildArchitecture(name, { inputSize: [smallestSide, smallestSide + 9], classes: 1000 });
       assert.deepEqual(summarizeNetwork(small).at(-1)?.outputShape, [1000]);
       assert.deepEqual([small.preprocessing.height, small.preprocessing.width], [smallestSide, smallestSide + 9]);
       const message = new RegExp(`${title} .*pixels from ${smallestSide} to`);
@@ -210,10 +236,13 @@ test('weights are recognised with auxiliary heads and without, and with other nu
     const whole = initializeWeights(make({ classes: 3, inChannels: 1 }), 1);
     assert.deepEqual(matchArchitecture(whole), make({ classes: 3, inChannels: 1 }));
     const bare = initializeWeights(make({ classes: 3, auxiliaryHeads: false }), 1);
-    assert.deepEqual(matchArchitecture(bare, 150), make({ classes: 3, auxiliaryHeads: false, inputSize: 150 }));
+    assert.deepEqual(
+      matchArchitecture(bare, { inputSize: 150 }),
+      make({ classes: 3, auxiliaryHeads: false, inputSize: 150 }),
+    );
   }
   // Too small for the kernels of the auxiliary head.
-  const network = matchArchitecture(initializeWeights(inceptionV3(), 1), 100);
+  const network = matchArchitecture(initializeWeights(inceptionV3(), 1), { inputSize: 100 });
   assert.deepEqual(network, inceptionV3({ inputSize: 100 }));
   assert.deepEqual(network?.auxiliary, []);
 });

@@ -94,7 +94,12 @@ describe('importModel recognises files by what is in them', () => {
     throwsModelError(() => importModel({}), 'INVALID_ARGUMENT', /no file/);
     throwsModelError(() => importModel({ a: onnx(), b: onnx() }), 'INVALID_ARGUMENT', /a, b/);
     throwsModelError(
-      () => importModel({ 'm.pt': writeZip([{ name: 'data.pkl', data: Uint8Array.of(1) }]) }),
+      () => importModel({ 'm.pt': Uint8Array.of(0x50, 0x4b, 3, 4) }),
+      'INVALID_FILE',
+      /zip: .* 22 bytes/,
+    );
+    throwsModelError(
+      () => importModel({ 'm.pt': writeZip([{ name: 'a', data: Uint8Array.of(1) }]) }),
       'UNKNOWN_FORMAT',
       /m\.pt is a zip/,
     );

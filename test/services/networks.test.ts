@@ -3,7 +3,11 @@ import assert from 'node:assert/strict';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
 import * as tfl from '@tensorflow/tfjs-layers';
+import { resnetCifar } from '../../src/models/architectures/resnetCifar.js';
+import { writePytorch } from '../../src/models/formats/pytorch/write.js';
 import { writeModel, writeSafetensors } from '../../src/models/formats/safetensors.js';
+import { initializeWeights } from '../../src/models/initialize.js';
+import type { Weights } from '../../src/models/network.js';
 import { type NetworkRecord, type RevisionRecord, ServiceError, type Services } from '../../src/services/api.js';
 import { temporaryFolder } from '../store/fixtures.js';
 import { seeded, smallNetwork } from '../training/fixtures.js';
@@ -212,6 +216,21 @@ describe('networks', () => {
     );
     const big = await upload(services, 'big', Buffer.alloc(2_000_001));
     await assert.rejects(services.importNetwork({ name: 'x', uploadIds: [big.id] }), hasCode('LIMIT_EXCEEDED'));
+  });
+
+  test('a PyTorch checkpoint is imported whole, though it is a zip archive', async () => {
+    const network = resnetCifar({ depth: 20, classes: 4 });
+    const weights = initializeWeights(network, 5);
+    const more = new Map([...weights, ['extra', { shape: [1], data: new Float32Array(1) }]]);
+    const importing = async (tensors: Weights, options = {}) => {
+      const { id } = await upload(services, 'upload.bin', writePytorch({ network, weights: tensors }));
+      return services.importNetwork({ name: 'cifar', uploadIds: [id], classes: ['a', 'b', 'c', 'd'], ...options });
+    };
+    const first = await head(await importing(weights));
+    assert.deepEqual([first.classes, first.summary], [['a', 'b', 'c', 'd'], 'imported from pytorch']);
+    await assert.rejects(importing(more), hasCode('UNSUPPORTED_FILE', /nearest is resnet20_cifar: unknown are extra/));
+    const named = await head(await importing(more, { architecture: 'resnet20_cifar' }));
+    assert.equal(named.weightsHash, first.weightsHash);
   });
 
   test('a TF.js model is imported from a zip archive, or from its files', async () => {

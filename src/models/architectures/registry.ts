@@ -14,6 +14,7 @@ import { type MobilenetV3Size, mobilenetV3 } from './mobilenetV3.js';
 import { type ArchitectureOptions, sides } from './options.js';
 import { regnetY } from './regnet.js';
 import { resnet18, resnet34, resnet50, resnet101, resnet152, resnext50, wideResnet50 } from './resnet.js';
+import { resnetCifar } from './resnetCifar.js';
 import { type ShufflenetV1Width, shufflenetV1 } from './shufflenetV1.js';
 import { type ShufflenetV2Width, shufflenetV2 } from './shufflenetV2.js';
 import { squeezenet } from './squeezenet.js';
@@ -81,6 +82,9 @@ const shufflenetV2Entry = (width: ShufflenetV2Width): Architecture =>
     shufflenetV2({ ...options, width }),
   );
 
+const cifarEntry = (depth: number): Architecture =>
+  entry(`ResNet-${depth} for CIFAR`, RESNET, (options) => resnetCifar({ ...options, depth }), { usualSide: 32 });
+
 /** The built-in architectures by name: torchvision's, where it has them. */
 export const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
   alexnet: entry('AlexNet', 'Krizhevsky 2014, arXiv 1404.5997', alexnet, { smallestSide: 63 }),
@@ -118,6 +122,11 @@ export const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
   resnet50: entry('ResNet-50', RESNET, resnet50),
   resnet101: entry('ResNet-101', RESNET, resnet101),
   resnet152: entry('ResNet-152', RESNET, resnet152),
+  resnet20_cifar: cifarEntry(20),
+  resnet32_cifar: cifarEntry(32),
+  resnet44_cifar: cifarEntry(44),
+  resnet56_cifar: cifarEntry(56),
+  resnet110_cifar: cifarEntry(110),
   resnext50_32x4d: entry('ResNeXt-50 32x4d', 'Xie et al. 2017, arXiv 1611.05431', resnext50),
   shufflenet_v1_x0_5: shufflenetV1Entry('0.5'),
   shufflenet_v1_x1_0: shufflenetV1Entry('1.0'),

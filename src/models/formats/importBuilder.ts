@@ -14,6 +14,8 @@ export interface ImportOptions {
   readonly classes?: readonly string[];
   /** Side of the input in pixels where the file leaves it open. Default 224. */
   readonly inputSize?: number;
+  /** The built-in architecture of a file that holds weights alone; by default it is recognised. */
+  readonly architecture?: string;
 }
 
 type OmitFromEach<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;

@@ -1,10 +1,17 @@
 import { type ImportProblem, ModelError } from '../errors.js';
 import { STORED_BYTES } from './numbers.js';
-import { looksLikeLegacy, looksLikePickle, readLegacyFile, readZipFile, type TorchFile } from './pytorch/container.js';
+import {
+  looksLikeLegacy,
+  looksLikePickle,
+  readLegacyFile,
+  readZipFile,
+  type TorchFile,
+  torchFolder,
+} from './pytorch/container.js';
 import { refuse, SAVE_STATE_DICT } from './pytorch/errors.js';
 import { findStateDict, type IgnoredValue } from './pytorch/stateDict.js';
 import { type StateTensor, TensorReader } from './pytorch/tensor.js';
-import { looksLikeZip, openZip } from './zip/archive.js';
+import { looksLikeZip, openZip, type ZipArchive } from './zip/archive.js';
 
 /** The weights that a checkpoint holds. */
 export interface StateDict {
@@ -22,6 +29,16 @@ function readFile(bytes: Uint8Array): TorchFile {
   if (looksLikeLegacy(bytes)) return readLegacyFile(bytes);
   if (looksLikePickle(bytes)) refuse(`the file is a pickle that torch.save did not write. ${SAVE_STATE_DICT}`);
   refuse('the file is no checkpoint of PyTorch.');
+}
+
+/**
+ * Whether bytes, or the zip archive that they are, are what torch.save writes; or some other pickle, of which `readPytorch` says
+ * what to do.
+ */
+export function looksLikePytorch(bytes: Uint8Array, archive: ZipArchive | null): 'checkpoint' | 'pickle' | null {
+  if (archive) return torchFolder(archive) === null ? null : 'checkpoint';
+  if (looksLikeLegacy(bytes)) return 'checkpoint';
+  return looksLikePickle(bytes) ? 'pickle' : null;
 }
 
 /**

@@ -164,7 +164,7 @@ export class ImportNetworkInput {
   @Field(() => [ID], {
     nullable: true,
     description:
-      'An ONNX file, a safetensors file written by Graft, or a TF.js layers-model: model.json with its shards, or a zip of them.',
+      'An ONNX file, a PyTorch checkpoint or safetensors file, a Keras .h5 or .keras file, or a TF.js layers-model: model.json with its shards, or a zip of them.',
   })
   @IsOptional()
   @ArrayMinSize(1)
@@ -198,6 +198,16 @@ export class ImportNetworkInput {
   @IsNotEmpty({ each: true })
   @MaxLength(LONGEST_NAME, { each: true })
   classes?: string[];
+
+  @Field({
+    nullable: true,
+    description:
+      'The built-in architecture of a file that holds weights alone; by default it is recognised by their names and shapes.',
+  })
+  @IsOptional()
+  @IsNotEmpty()
+  @MaxLength(LONGEST_NAME)
+  architecture?: string;
 }
 
 @InputType({ description: 'A new head for a network: either `classes` or `datasetId` says its outputs.' })

@@ -19,9 +19,8 @@ const MAX_PICKLE_BYTES = 2 ** 26;
 
 /** The folder that everything in the archive lies in, ending in a slash; null where it is none of PyTorch's. */
 export function torchFolder(zip: ZipArchive): string | null {
-  const found = zip.entries.filter(({ name }) => name === PICKLE || name.endsWith(`/${PICKLE}`));
-  const shortest = found.sort((a, b) => a.name.length - b.name.length)[0];
-  return shortest ? shortest.name.slice(0, -PICKLE.length) : null;
+  const found = zip.entries.find(({ name }) => name === PICKLE || /^[^/]+\/data\.pkl$/.test(name));
+  return found ? found.name.slice(0, -PICKLE.length) : null;
 }
 
 /** The format of `torch.save` since version 1.6: a zip archive of `data.pkl`, `data/<key>` and small notes. */
