@@ -13,27 +13,35 @@ fn main(
   let at = place(workgroup, workgroups, local);
   let g = min(at.group, p.groups - 1u);
   let start = (g / p.inner) * p.outer + g % p.inner;
+  // Largest value and sum in one pass, four values at a time: what was summed so far is brought down to a new largest value (Milakov
+  // and Gimelshein 2018, "Online normalizer calculation for softmax").
   var top = E(-3.4e38);
-  for (var k = at.lane; k < p.size; k += lanes) {
-    top = max(top, E(x[start + k * p.stride]));
-  }
-  top = largest(at, top);
   var sum = E();
-  for (var k = at.lane; k < p.size; k += lanes) {
-    sum += exp(E(x[start + k * p.stride]) - top);
+  for (var k = at.lane; k < p.size; k += 4u * lanes) {
+    let a = value(start, k);
+    let b = value(start, k + lanes);
+    let c = value(start, k + 2u * lanes);
+    let d = value(start, k + 3u * lanes);
+    let next = max(top, max(max(a, b), max(c, d)));
+    sum = sum * exp(top - next) + (exp(a - next) + exp(b - next) + (exp(c - next) + exp(d - next)));
+    top = next;
   }
-  sum = total(at, sum);
+  let own = top;
+  top = largest(at, own);
+  sum = total(at, sum * exp(own - top));
   if (at.group >= p.groups) {
     return;
   }
   let logSum = log(sum);
+  let factor = 1.0 / sum;
   for (var k = at.lane; k < p.size; k += lanes) {
     let i = start + k * p.stride;
     let shifted = E(x[i]) - top;
-    if (p.log == 1u) {
-      y[i] = S1(shifted - logSum);
-    } else {
-      y[i] = S1(exp(shifted) / sum);
-    }
+    y[i] = S1(select(exp(shifted) * factor, shifted - logSum, p.log == 1u));
   }
+}
+
+// Element k of a group; behind its end what adds nothing.
+fn value(start: u32, k: u32) -> E {
+  return select(E(-3.4e38), E(x[start + min(k, p.size - 1u) * p.stride]), k < p.size);
 }
