@@ -8,7 +8,7 @@ export interface FamilyEngine {
 
 /**
  * An engine per kernel family that this adapter can run: `workgroup` everywhere, `subgroup8` on software adapters whose
- * subgroups are 8 wide. `skipped` says what could not be opened and why.
+ * subgroups are 8 wide, as if on two cores, so that the same kernels are chosen everywhere. `skipped` says what could not be opened and why.
  */
 export async function openFamilies(): Promise<{ families: FamilyEngine[]; skipped: string | null; close(): void }> {
   const tiled = await openEngine({ kernelFamily: 'workgroup' });
@@ -16,7 +16,7 @@ export async function openFamilies(): Promise<{ families: FamilyEngine[]; skippe
   const { adapter } = tiled;
   let skipped: string | null = null;
   if (adapter.isSoftware && adapter.subgroupMinSize === 8 && adapter.subgroupMaxSize === 8) {
-    families.push({ family: 'subgroup8', engine: await openEngine({ kernelFamily: 'subgroup8' }) });
+    families.push({ family: 'subgroup8', engine: await openEngine({ kernelFamily: 'subgroup8', cores: 2 }) });
   } else {
     skipped = `subgroup8 runs on software adapters with subgroups of 8; this is ${adapter.description} with ${adapter.subgroupMinSize}..${adapter.subgroupMaxSize}`;
   }

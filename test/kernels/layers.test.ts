@@ -229,6 +229,12 @@ const CASES: OpCase[] = [
   batchNormCase([3, 5, 2, 2], 'batch', true, true, true),
   batchNormCase([7, 3], 'batch', false, true, false),
   batchNormCase([2, 3, 9, 11], 'batch', true, false, false),
+  // With more channels than these, software adapters take whole rows at a time.
+  far(batchNormCase([3, 9, 9, 7], 'batch', true, true, false), 40),
+  batchNormCase([3, 11, 2, 2], 'batch', true, true, true),
+  batchNormCase([7, 12], 'batch', false, true, false),
+  batchNormCase([2, 8, 9, 11], 'batch', true, false, false),
+  batchNormCase([2, 13, 3, 3], 'running', true, true, true),
   batchNormCase([2, 3, 3, 3], 'running', true, true, false),
   batchNormCase([1, 5, 3, 5], 'running', true, true, true),
   batchNormCase([2, 2, 3, 3], 'running', false, false, false),
