@@ -8,7 +8,7 @@ import { asConvolution } from '../models/layers/dense.js';
 import type { BuildContext, Inputs } from '../models/layers/definition.js';
 import { inRows } from '../models/layers/layout.js';
 import { definitionOf } from '../models/layers/registry.js';
-import type { Conv2dLayer, Layer, Network, Weights } from '../models/network.js';
+import type { Conv2dLayer, Graph, Layer, Weights } from '../models/network.js';
 import { inferShapes } from '../models/shapes.js';
 import type { DeviceWeights } from './deviceWeights.js';
 import { TrainingError } from './errors.js';
@@ -38,7 +38,7 @@ export interface ForwardOptions {
 /** Puts layers of a network onto a plan and returns the layers' values by name. */
 export function buildForward(
   b: PlanBuilder,
-  network: Network,
+  network: Pick<Graph, 'layers'>,
   weights: Weights,
   device: DeviceWeights,
   options: ForwardOptions,
@@ -69,7 +69,7 @@ class ForwardBuilder {
 
   constructor(
     private readonly b: PlanBuilder,
-    private readonly network: Network,
+    private readonly network: Pick<Graph, 'layers'>,
     private readonly weights: Weights,
     private readonly device: DeviceWeights,
     private readonly options: ForwardOptions,

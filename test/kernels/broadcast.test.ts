@@ -31,6 +31,7 @@ const FUNCTIONS: Record<Exclude<BinaryKind, keyof typeof CERTAIN>, (a: number, b
 /** Functions without a gradient, of integers. */
 const CERTAIN = {
   integerDiv: (a: number, b: number) => Math.trunc(a / b),
+  integerPow: (a: number, b: number) => Math.trunc(a ** b),
   integerMod: (a: number, b: number) => a - b * Math.floor(a / b),
   equal: (a: number, b: number) => Number(a === b),
   less: (a: number, b: number) => Number(a < b),
@@ -95,7 +96,7 @@ function certainCase(kind: keyof typeof CERTAIN, x: Side, y: Side): OpCase {
   return {
     name: `${kind} of integers`,
     inputs: {
-      x: { ...x, constant: true, make: isDivision ? whole(100_000) : whole(2) },
+      x: { ...x, constant: true, make: kind === 'integerPow' ? divisor : isDivision ? whole(100_000) : whole(2) },
       y: { ...y, constant: true, make: isDivision ? divisor : whole(2) },
     },
     float32Only: isDivision,

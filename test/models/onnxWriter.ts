@@ -1,4 +1,4 @@
-import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
+import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 
 /** Writes ONNX files by hand, field by field as onnx.proto has them, so that a test says exactly what is in a file. */
 export type AttributeValue =
@@ -147,21 +147,4 @@ export function onnxFile({ nodes, initializers = [], inputs, outputs = ['y'], op
   const writer = int(new BinaryWriter(), 1, 8);
   ld(writer, 7, graph.finish());
   return ld(writer, 8, int(str(new BinaryWriter(), 1, ''), 2, opset).finish()).finish();
-}
-
-/** Adds initializers to the graph of an existing file: turns inputs of a single-operator test into constants. */
-export function withInitializers(file: Uint8Array, initializers: readonly Uint8Array[]): Uint8Array {
-  const reader = new BinaryReader(file);
-  const writer = new BinaryWriter();
-  while (reader.pos < reader.len) {
-    const [field, wireType] = reader.tag();
-    if (field === 7) {
-      const graph = new BinaryWriter().raw(reader.bytes());
-      for (const item of initializers) ld(graph, 5, item);
-      ld(writer, 7, graph.finish());
-    } else {
-      writer.tag(field, wireType).raw(reader.skip(wireType, field));
-    }
-  }
-  return writer.finish();
 }

@@ -1,6 +1,6 @@
 import { type ImportProblem, ModelError, unsupported } from '../errors.js';
 import { ancestors, keepWeights, type Model } from '../graph.js';
-import type { Layer, Network, Preprocessing, WeightTensor } from '../network.js';
+import type { Graph, Layer, Network, Preprocessing, WeightTensor } from '../network.js';
 import { imagenetPreprocessing, withChannels } from '../preprocessing.js';
 import { layerShape } from '../shapes.js';
 import { LIMITS } from '../limits.js';
@@ -70,6 +70,11 @@ export class ImportBuilder {
     return this.batched.has(layer) ? shape.slice(1) : shape;
   }
 
+  /** Whether the value has the batch, whose size is open, as its first dimension. */
+  isBatched(layer: string): boolean {
+    return this.batched.has(layer);
+  }
+
   /** Shape with the batch, which is 1 here. */
   completeShape(layer: string): number[] {
     const shape = this.shapes.get(layer);
@@ -117,6 +122,14 @@ export class ImportBuilder {
         layer.inputs.map((input) => this.completeShape(input)),
       ),
     );
+  }
+
+  /** The layers that outputs need, and all inputs, with their weights. */
+  graph(outputs: Graph['outputs']): { graph: Graph; weights: Map<string, WeightTensor> } {
+    const all = [...this.layers.values()];
+    const needed = new Set(outputs.flatMap(({ layer }) => [...ancestors(all, layer)]));
+    const layers = all.filter(({ name }) => needed.has(name));
+    return { graph: { layers, outputs }, weights: keepWeights(layers, this.weights) };
   }
 
   /** The finished model, ending in `output`; layers that it does not need are left out. */

@@ -1,14 +1,29 @@
 import { ModelError } from '../errors.js';
 import type { Model } from '../graph.js';
+import {
+  asNetwork,
+  type GraphImportOptions,
+  type GraphInput,
+  type GraphModel,
+  type GraphOutput,
+} from '../graphModel.js';
+import { parsePreprocessing } from '../networkJson.js';
 import { ImportBuilder, type ImportOptions } from './importBuilder.js';
-import { ALLOWED_VALUES, CONVERTERS } from './onnx/convert.js';
-import { ConstantFolder } from './onnx/fold.js';
-import { Operation, type Value } from './onnx/node.js';
+import { Budget } from './onnx/fold/folder.js';
+import { sizesOf } from './onnx/fold/arrangement.js';
+import { fold } from './onnx/fold/fold.js';
+import { Operation } from './onnx/node.js';
+import { METADATA_KEYS } from './onnx/exportOnnx.js';
+import { ALLOWED_VALUES, CONVERTERS } from './onnx/operators.js';
 import { type OnnxModel, type OnnxNode, type OnnxValueInfo, readOnnxModel } from './onnx/proto.js';
-import { readConstant } from './onnx/tensor.js';
+import { type ReadExternal, readConstant } from './onnx/tensor.js';
+import { isWide, valueType } from './onnx/types.js';
+import type { Constant, Value } from './onnx/value.js';
 
 /** The oldest operator set whose rules (broadcasting, batch norm, dropout for inference) the converter knows. */
 const OLDEST_OPSET = 7;
+/** Up to how many elements what follows from given inputs is computed when the file is read: shapes, axes, pads. */
+const LARGEST_KNOWN = 4096;
 
 function fail(message: string): never {
   throw new ModelError('INVALID_FILE', `ONNX: ${message}`);
@@ -17,16 +32,22 @@ function fail(message: string): never {
 class OnnxImporter {
   private readonly builder = new ImportBuilder('ONNX');
   private readonly values = new Map<string, Value>();
-  private readonly folder: ConstantFolder;
+  private readonly parameters = new Map<Constant, string>();
+  private readonly budget: Budget;
   private readonly opset: number;
+  private readonly inputs: GraphInput[] = [];
 
   constructor(
     private readonly model: OnnxModel,
-    private readonly options: ImportOptions,
-    private readonly readExternal: (location: string) => Uint8Array | undefined,
+    private readonly options: GraphImportOptions,
+    /** Whether the first dimension of inputs is a batch even where the file says its size. */
+    private readonly forPictures: boolean,
+    private readonly readExternal: ReadExternal,
   ) {
-    this.folder = new ConstantFolder(readExternal);
-    this.opset = model.opsets.get('') ?? fail("the file names no version of ONNX's operator set.");
+    this.budget = new Budget(readExternal);
+    this.opset =
+      model.opsets.get('') ??
+      (model.graph.nodes.some(isOwnDomain) ? fail("the file names no version of ONNX's operator set.") : OLDEST_OPSET);
     if (this.opset < OLDEST_OPSET) {
       fail(
         `the file uses operator set ${this.opset}; Graft reads ${OLDEST_OPSET} and newer. Convert it with onnx's version converter.`,
@@ -34,20 +55,29 @@ class OnnxImporter {
     }
   }
 
-  import(): Model {
+  import(): GraphModel {
     const { graph } = this.model;
     for (const tensor of graph.initializers) {
-      this.define(tensor.name, readConstant(tensor, tensor.name, this.readExternal));
+      this.define(tensor.name, { ...readConstant(tensor, tensor.name, this.readExternal), isWeight: true });
     }
-    this.input(graph.inputs.filter(({ name }) => !this.values.has(name)));
+    const inputs = graph.inputs.filter(({ name }) => !this.values.has(name));
+    if (this.forPictures) this.checkPictures(inputs);
+    for (const input of inputs) this.input(input);
     for (const node of graph.nodes) this.node(node);
     this.builder.throwProblems();
-    const [output, ...others] = graph.outputs;
-    if (!output || others.length > 0)
-      fail(`the graph has ${graph.outputs.length} outputs; Graft takes networks with 1.`);
-    const value = this.values.get(output.name);
-    if (value?.kind !== 'layer') fail(`its output ${output.name} does not depend on its input.`);
-    return this.builder.build(graph.name || 'onnx', value.layer, this.options);
+    const outputs = graph.outputs.map((output) => this.output(output));
+    const computed = outputs.flatMap(({ name, layer }) => (layer === null ? [] : [{ name, layer }]));
+    const built = this.builder.graph(computed);
+    const used = new Set(built.graph.layers.map(({ name }) => name));
+    return {
+      name: graph.name,
+      ...built,
+      inputs: this.inputs.map((input) => ({
+        ...input,
+        layer: input.layer !== null && used.has(input.layer) ? input.layer : null,
+      })),
+      outputs,
+    };
   }
 
   private define(name: string, value: Value): void {
@@ -55,29 +85,63 @@ class OnnxImporter {
     this.values.set(name, value);
   }
 
-  private input(inputs: readonly OnnxValueInfo[]): void {
+  private checkPictures(inputs: readonly OnnxValueInfo[]): void {
     const [input, ...others] = inputs;
     if (!input || others.length > 0) {
-      fail(
-        `the graph has ${inputs.length} inputs (${inputs.map(({ name }) => name).join(', ')}); Graft takes networks with 1.`,
-      );
+      const names = inputs.map(({ name }) => name).join(', ');
+      fail(`the graph has ${inputs.length} inputs (${names}); Graft takes networks with 1.`);
     }
-    const [, channels, height, width] = input.dims;
-    if (input.dims.length !== 4 || !channels) {
+    if (input.dims.length !== 4 || !input.dims[1]) {
       const dims = input.dims.map((size) => size ?? '?').join(', ');
       fail(`its input ${input.name} is [${dims}]; pictures are [N, channels, height, width].`);
     }
-    const side = this.options.inputSize ?? 224;
-    const shape = [channels, height ?? side, width ?? side] as const;
-    const layer = this.builder.add({
-      name: input.name,
-      inputs: [],
-      kind: 'input',
-      shape,
-      batched: true,
-      type: 'float32',
+    const { outputs } = this.model.graph;
+    if (outputs.length !== 1) fail(`the graph has ${outputs.length} outputs; Graft takes networks with 1.`);
+  }
+
+  private input(info: OnnxValueInfo): void {
+    const { name, dims, hasShape } = info;
+    const type = valueType(info.dataType);
+    if (!type) {
+      this.builder.problem(name, 'input', info.dataType === 0 ? 'no tensor' : `data type ${info.dataType}`);
+      this.define(name, null);
+      return;
+    }
+    const given = this.options.inputs?.get(name);
+    const shape = given ? this.givenShape(info, given.shape) : this.ownShape(info);
+    const declared = hasShape ? dims : null;
+    if (shape.includes(0)) {
+      const data = isWide(type) ? new Float64Array(0) : new Float32Array(0);
+      this.define(name, { kind: 'constant', name, type, shape, data });
+      this.inputs.push({ name, type, shape: declared, layer: null });
+      return;
+    }
+    const isFirstOpen = dims.length > 0 && (this.forPictures || dims[0] === null);
+    const batched = !given && isFirstOpen;
+    const own = batched ? shape.slice(1) : shape;
+    const layer = this.builder.add({ kind: 'input', name, inputs: [], shape: own, batched, type });
+    const known: Constant | undefined = given?.data && { kind: 'constant', name, type, shape, data: given.data };
+    this.define(name, { kind: 'layer', layer, type, ...(known && { known }) });
+    this.inputs.push({ name, type, shape: declared, layer });
+  }
+
+  private givenShape({ name, dims, hasShape }: OnnxValueInfo, shape: readonly number[]): number[] {
+    const fits =
+      !hasShape || (shape.length === dims.length && dims.every((size, axis) => size === null || size === shape[axis]));
+    if (fits) return [...shape];
+    const declared = dims.map((size) => size ?? '?').join(', ');
+    throw new ModelError('INVALID_ARGUMENT', `The input ${name} is [${declared}]; got [${shape.join(', ')}].`);
+  }
+
+  /** Open sizes of pictures are filled in; the batch is 1 for the time being. */
+  private ownShape({ name, dims, hasShape }: OnnxValueInfo): number[] {
+    if (!hasShape) fail(`its input ${name} has no shape in the file; give values for it.`);
+    return dims.map((size, axis) => {
+      if (axis === 0) return this.forPictures ? 1 : (size ?? 1);
+      if (size !== null) return size;
+      if (dims.length === 4 && axis >= 2) return this.options.inputSize ?? 224;
+      return fail(`its input ${name} leaves the size of axis ${axis} open; give values for it.`);
     });
-    this.define(input.name, { kind: 'layer', layer });
   }
 
   private node(node: OnnxNode): void {
@@ -91,42 +155,113 @@ class OnnxImporter {
         ? fail(`node ${label} (${node.operator}) reads ${name}, which does not exist yet.`)
         : value;
     });
-    const op = new Operation(node, this.opset, inputs, report);
-    const constant = isOwnDomain(node) ? this.folder.fold(op) : null;
-    const value = constant ?? this.convert(op, before);
+    const op = new Operation(node, this.opset, inputs, this.builder, this.parameters, report);
+    const results = this.results(op, before);
     node.outputs.forEach((name, index) => {
-      if (name !== '') this.define(name, index === 0 ? value : null);
+      if (name !== '') this.define(name, results[index] ?? null);
     });
   }
 
-  private convert(op: Operation, before: number): Value {
-    const { node } = op;
-    const converter = Object.hasOwn(CONVERTERS, node.operator) ? CONVERTERS[node.operator] : undefined;
-    if (!isOwnDomain(node) || !converter) return op.problem(isOwnDomain(node) ? null : `domain ${node.domain}`);
-    checkAttributes(op);
-    if (this.builder.problems.length > before || op.inputs.some((input) => input === null)) return this.unknown(op);
-    return converter(op, this.builder);
+  private results(op: Operation, before: number): readonly Value[] {
+    const isOwn = isOwnDomain(op.node);
+    if (isOwn && op.inputs.every((input) => input === undefined || input?.kind === 'constant')) {
+      const folded = fold(op, this.budget);
+      if (folded) return folded;
+    }
+    if (isOwn && (op.node.operator === 'Shape' || op.node.operator === 'Size')) return [this.sizes(op)];
+    const known = isOwn && isKnown(op) ? fold(op, this.budget) : null;
+    // Layers have elements.
+    if (known && op.inputs.some((input) => input?.kind === 'constant' && input.data.length === 0)) return known;
+    const converted = this.convert(op, before, known !== null);
+    if (!known) return converted;
+    return known.map((constant, index) => {
+      const value = converted[index];
+      return value?.kind === 'layer' ? { ...value, known: constant } : constant;
+    });
   }
 
-  /** A second output (a mask, indices, batch statistics) is unknown without a problem so far: report its reader. */
-  private unknown(op: Operation): null {
-    if (this.builder.problems.length === 0) op.problem('reads a side output (mask, indices or statistics)');
-    return null;
+  /** The sizes of a layer's value, the batch as NaN where it is open. */
+  private sizes(op: Operation): Value {
+    const value = op.inputs[0];
+    if (!value) return null;
+    const shape = value.kind === 'layer' ? [...op.shape(value.layer)] : [...value.shape];
+    if (value.kind === 'layer' && this.builder.isBatched(value.layer)) shape[0] = Number.NaN;
+    if (op.node.operator === 'Shape') return sizesOf(op, shape);
+    const count = shape.reduce((product, size) => product * size, 1);
+    return op.result([], Float64Array.of(count), 'int64');
+  }
+
+  private convert(op: Operation, before: number, isFolded: boolean): readonly Value[] {
+    const { node } = op;
+    const converter = Object.hasOwn(CONVERTERS, node.operator) ? CONVERTERS[node.operator] : undefined;
+    if (!isOwnDomain(node) || !converter) {
+      if (!isFolded) op.problem(isOwnDomain(node) ? null : `domain ${node.domain}`);
+      return [];
+    }
+    checkAttributes(op);
+    if (this.builder.problems.length > before || op.inputs.some((input) => input === null)) return this.unknown(op);
+    const result = converter(op);
+    return Array.isArray(result) ? (result as readonly Value[]) : [result as Value];
+  }
+
+  /** A side output (batch statistics of old operator sets) is unknown without a problem so far: report its reader. */
+  private unknown(op: Operation): readonly Value[] {
+    if (this.builder.problems.length === 0) op.problem('reads an output that Graft does not compute');
+    return [];
+  }
+
+  private output({ name }: OnnxValueInfo): GraphOutput {
+    const value = this.values.get(name);
+    if (value === undefined) return fail(`the output ${name} does not exist.`);
+    if (value === null) {
+      this.builder.problem(name, 'output', 'is not computed');
+      this.builder.throwProblems();
+      return fail(`the output ${name} is not computed.`);
+    }
+    if (value.kind === 'layer') return { name, type: value.type, layer: value.layer, constant: null };
+    return { name, type: value.type, layer: null, constant: { shape: value.shape, data: value.data } };
   }
 }
 
 const isOwnDomain = (node: OnnxNode): boolean => node.domain === '' || node.domain === 'ai.onnx';
 
+/** Whether all inputs follow from what was given, and are few values. */
+const isKnown = (op: Operation): boolean =>
+  op.inputs.length > 0 &&
+  op.inputs.every((input, index) => {
+    if (input === undefined) return true;
+    const constant = input === null ? undefined : op.constant(index);
+    return constant !== undefined && constant.data.length <= LARGEST_KNOWN;
+  });
+
 function checkAttributes(op: Operation): void {
-  const allowed = ALLOWED_VALUES[op.node.operator] ?? {};
+  const allowed = Object.hasOwn(ALLOWED_VALUES, op.node.operator) ? (ALLOWED_VALUES[op.node.operator] ?? {}) : {};
   for (const [name, values] of Object.entries(allowed)) {
     const attribute = op.node.attributes.get(name);
     if (!attribute) continue;
     const value = typeof values[0] === 'string' ? attribute.text : attribute.int;
     if (!values.includes(value)) op.problem(`${name} = ${value}`);
   }
-  const dilations = op.node.operator.endsWith('Pool') ? (op.ints('dilations') ?? []) : [];
-  if (dilations.some((size) => size !== 1)) op.problem(`dilations = [${dilations.join(', ')}]`);
+}
+
+/** Preprocessing and labels that Graft wrote into a file. Throws INVALID_NETWORK where they are damaged. */
+function fromMetadata(metadata: ReadonlyMap<string, string>): ImportOptions {
+  const read = (key: string): unknown => {
+    const text = metadata.get(key);
+    if (text === undefined) return undefined;
+    try {
+      return JSON.parse(text);
+    } catch {
+      return fail(`its metadata ${key} are no JSON.`);
+    }
+  };
+  const preprocessing = read(METADATA_KEYS.preprocessing);
+  const classes = read(METADATA_KEYS.classes);
+  const areTexts = Array.isArray(classes) && classes.every((label) => typeof label === 'string');
+  return {
+    ...(preprocessing !== undefined && { preprocessing: parsePreprocessing(preprocessing, 'preprocessing') }),
+    ...(areTexts && { classes }),
+  };
 }
 
 /** Whether bytes look like an ONNX file: a protobuf message that begins with the field ir_version, a small number. */
@@ -136,16 +271,32 @@ export function looksLikeOnnx(bytes: Uint8Array): boolean {
 }
 
 /**
- * Imports an ONNX file (operator sets 7 and newer) with one picture input and one output. Constants may be initializers,
- * Constant or ConstantOfShape nodes, or computed from shapes; `readExternal` gives files that hold tensors of their own.
+ * Imports an ONNX file (operator sets 7 and newer) as a graph with any number of inputs and outputs of any rank. Constants may be
+ * initializers, Constant or ConstantOfShape nodes, or computed from shapes and other constants; `readExternal` gives files that hold
+ * tensors of their own, by relative paths. Layers are named after the nodes, weights after the initializers.
  *
- * Layers are named after the nodes, weights after the initializers. A softmax in the file stays (see `endInLogits`).
- * Throws INVALID_FILE, INVALID_NETWORK, or UNSUPPORTED with everything that Graft has no layer for.
+ * Throws INVALID_FILE, INVALID_ARGUMENT, INVALID_NETWORK, or UNSUPPORTED with everything that Graft has no layer for.
+ */
+export function importOnnxGraph(
+  bytes: Uint8Array,
+  options: GraphImportOptions = {},
+  readExternal: ReadExternal = () => undefined,
+): GraphModel {
+  return new OnnxImporter(readOnnxModel(bytes), options, false, readExternal).import();
+}
+
+/**
+ * Imports an ONNX file as a network: one picture input [N, C, H, W], whose first size counts as the batch even where the file says
+ * it, and one output. A softmax in the file stays (see `endInLogits`). Throws as `importOnnxGraph`.
  */
 export function importOnnx(
   bytes: Uint8Array,
   options: ImportOptions = {},
-  readExternal: (location: string) => Uint8Array | undefined = () => undefined,
+  readExternal: ReadExternal = () => undefined,
 ): Model {
-  return new OnnxImporter(readOnnxModel(bytes), options, readExternal).import();
+  const { inputSize } = options;
+  const graphOptions = inputSize === undefined ? {} : { inputSize };
+  const file = readOnnxModel(bytes);
+  const graph = new OnnxImporter(file, graphOptions, true, readExternal).import();
+  return asNetwork(graph, { ...fromMetadata(file.metadata), ...options });
 }

@@ -45,6 +45,7 @@ const BINARY = [
   'pow',
   'fmod',
   'integerDiv',
+  'integerPow',
   'integerMod',
   'equal',
   'less',

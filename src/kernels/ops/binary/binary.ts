@@ -88,6 +88,7 @@ const BINARY = {
   },
   // Of integers below 2^31 in magnitude, exact: a quotient of floats that should be whole may fall short of it.
   integerDiv: { value: 'vec4f(vec4i(a) / vec4i(b))', gradients: null },
+  integerPow: { value: 'integerPower(a, b)', gradients: null, functions: integerFunctions },
   /** The remainder has the sign of b, as Python's. */
   integerMod: { value: 'integerModulo(a, b)', gradients: null, functions: integerFunctions },
   equal: { value: isTrue('a == b'), gradients: null },

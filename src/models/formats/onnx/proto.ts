@@ -39,8 +39,12 @@ export interface OnnxNode {
 
 export interface OnnxValueInfo {
   readonly name: string;
+  /** TensorProto.DataType; 0 for values that are no tensors. */
+  readonly dataType: number;
   /** Null for sizes that are open (or named). */
   readonly dims: readonly (number | null)[];
+  /** Without it, not even the rank is known. */
+  readonly hasShape: boolean;
 }
 
 export interface OnnxGraph {
@@ -53,12 +57,15 @@ export interface OnnxGraph {
 
 export interface OnnxModel {
   readonly producer: string;
+  readonly metadata: ReadonlyMap<string, string>;
   /** Version by domain; '' is ONNX's own. */
   readonly opsets: ReadonlyMap<string, number>;
   readonly graph: OnnxGraph;
 }
 
 const MAX_DIMS = 16;
+/** Far above what any network has; each node takes some hundred bytes. */
+const MAX_NODES = 100_000;
 
 function readTensor(source: Uint8Array): OnnxTensor {
   const dims: number[] = [];
@@ -169,7 +176,7 @@ function readDimension(source: Uint8Array): number | null {
   let size: number | null = null;
   readMessage(source, {
     1: int((value) => {
-      size = value > 0 ? value : null;
+      size = value >= 0 ? value : null;
     }),
   });
   return size;
@@ -177,16 +184,27 @@ function readDimension(source: Uint8Array): number | null {
 
 function readValueInfo(source: Uint8Array): OnnxValueInfo {
   let name = '';
+  let [dataType, hasShape] = [0, false];
   const dims: (number | null)[] = [];
-  const shape = (value: Uint8Array) => readMessage(value, { 1: bytes((item) => dims.push(readDimension(item))) });
-  const tensorType = (value: Uint8Array) => readMessage(value, { 2: bytes(shape) });
+  const shape = (value: Uint8Array) => {
+    hasShape = true;
+    readMessage(value, { 1: bytes((item) => dims.push(readDimension(item))) });
+  };
+  const tensorType = (value: Uint8Array) =>
+    readMessage(value, {
+      1: int((item) => {
+        dataType = item;
+      }),
+      2: bytes(shape),
+    });
   readMessage(source, {
     1: text((value) => {
       name = value;
     }),
     2: bytes((type) => readMessage(type, { 1: bytes(tensorType) })),
   });
-  return { name, dims };
+  if (dims.length > MAX_DIMS) fail(`${name} has ${dims.length} dimensions.`);
+  return { name, dataType, dims, hasShape };
 }
 
 function readGraph(source: Uint8Array): OnnxGraph {
@@ -196,7 +214,10 @@ function readGraph(source: Uint8Array): OnnxGraph {
   const outputs: OnnxValueInfo[] = [];
   let name = '';
   readMessage(source, {
-    1: bytes((value) => nodes.push(readNode(value))),
+    1: bytes((value) => {
+      if (nodes.length >= MAX_NODES) fail(`the graph has more than ${MAX_NODES} nodes.`);
+      nodes.push(readNode(value));
+    }),
     2: text((value) => {
       name = value;
     }),
@@ -211,6 +232,7 @@ function readGraph(source: Uint8Array): OnnxGraph {
 /** Reads a ModelProto. Throws INVALID_FILE for anything that is not one. */
 export function readOnnxModel(source: Uint8Array): OnnxModel {
   const opsets = new Map<string, number>();
+  const metadata = new Map<string, string>();
   let producer = '';
   let graph: OnnxGraph | null = null;
   const opset = (value: Uint8Array) => {
@@ -234,10 +256,11 @@ export function readOnnxModel(source: Uint8Array): OnnxModel {
         graph = readGraph(value);
       }),
       8: bytes(opset),
+      14: bytes((entry) => metadata.set(...readPair(entry))),
     });
   } catch (error) {
     if (error instanceof ModelError) throw error;
     fail(`the file is damaged or truncated: ${error instanceof Error ? error.message : String(error)}.`, error);
   }
-  return { producer, opsets, graph: graph ?? fail('the file holds no graph.') };
+  return { producer, opsets, metadata, graph: graph ?? fail('the file holds no graph.') };
 }

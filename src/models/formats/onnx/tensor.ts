@@ -1,49 +1,62 @@
+import { FLOATS } from '../../../kernels/ops/roundTo/numberTypes.js';
 import { ModelError } from '../../errors.js';
+import type { ValueType } from '../../layers/input.js';
 import { checkedElements, halfToNumber, STORED_BYTES, type StoredType, toFloat32 } from '../numbers.js';
 import type { OnnxTensor } from './proto.js';
+import { isWide, valueType } from './types.js';
+import type { Constant } from './value.js';
 
-/** A value that is known when the file is read. NaN in integer data stands for the size of the batch. */
-export interface Constant {
-  readonly kind: 'constant';
-  readonly name: string;
-  readonly shape: readonly number[];
-  readonly data: Float32Array | Float64Array;
-}
+export type ReadExternal = (location: string) => Uint8Array | undefined;
 
-/** TensorProto.DataType. */
-const TYPES: Readonly<Record<number, StoredType>> = {
-  1: 'f32',
-  2: 'u8',
-  3: 'i8',
-  4: 'u16',
-  5: 'i16',
-  6: 'i32',
-  7: 'i64',
-  9: 'bool',
-  10: 'f16',
-  11: 'f64',
-  12: 'u32',
-  13: 'u64',
-  16: 'bf16',
+const STORED: Readonly<Partial<Record<ValueType, StoredType>>> = {
+  float32: 'f32',
+  float64: 'f64',
+  float16: 'f16',
+  bfloat16: 'bf16',
+  uint8: 'u8',
+  int8: 'i8',
+  uint16: 'u16',
+  int16: 'i16',
+  int32: 'i32',
+  int64: 'i64',
+  uint32: 'u32',
+  uint64: 'u64',
+  bool: 'bool',
 };
 
-/** Types whose values float32 may not hold exactly: shapes and indices. */
-const WIDE: readonly StoredType[] = ['i32', 'i64', 'u32', 'u64'];
+/** Bits of the types that share bytes, the first value in the lowest bits. */
+const SMALL_BITS: Readonly<Partial<Record<ValueType, number>>> = {
+  int4: 4,
+  uint4: 4,
+  float4e2m1: 4,
+  int2: 2,
+  uint2: 2,
+};
 
 function fail(message: string): never {
   throw new ModelError('INVALID_FILE', `ONNX: ${message}`);
 }
 
-function rawBytes(tensor: OnnxTensor, readExternal: (location: string) => Uint8Array | undefined): Uint8Array | null {
+/** Paths of other files are relative and stay in the folder of the model. */
+function checkLocation(location: string, name: string): void {
+  const parts = location.split(/[\\/]/);
+  const leaves =
+    location === '' || /^([a-z]:|[\\/])/i.test(location) || parts.includes('..') || location.includes('\0');
+  if (leaves)
+    fail(`the values of ${name} lie in ${JSON.stringify(location.slice(0, 200))}, which is no file beside the model.`);
+}
+
+function rawBytes(tensor: OnnxTensor, name: string, readExternal: ReadExternal): Uint8Array | null {
   if (!tensor.external) return tensor.rawData;
   const location = tensor.external.get('location') ?? '';
-  const file = readExternal(location) ?? fail(`the values of ${tensor.name} lie in the file ${location}; give it too.`);
+  checkLocation(location, name);
+  const file = readExternal(location) ?? fail(`the values of ${name} lie in the file ${location}; give it too.`);
   const offset = Number(tensor.external.get('offset') ?? 0);
   const length = Number(tensor.external.get('length') ?? file.byteLength - offset);
   if (!Number.isSafeInteger(offset) || !Number.isSafeInteger(length) || offset < 0 || length < 0) {
-    fail(`${tensor.name}: offset and length in ${location} must be integers.`);
+    fail(`${name}: offset and length in ${location} must be integers.`);
   }
-  if (offset + length > file.byteLength) fail(`${tensor.name} ends behind the end of ${location}.`);
+  if (offset + length > file.byteLength) fail(`${name} ends behind the end of ${location}.`);
   return file.subarray(offset, offset + length);
 }
 
@@ -51,41 +64,72 @@ function wideValues(bytes: Uint8Array, type: StoredType): Float64Array {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const step = STORED_BYTES[type];
   return Float64Array.from({ length: bytes.byteLength / step }, (_, index) => {
+    if (type === 'f64') return view.getFloat64(index * step, true);
     if (type === 'i32') return view.getInt32(index * step, true);
     if (type === 'u32') return view.getUint32(index * step, true);
     return Number(type === 'i64' ? view.getBigInt64(index * step, true) : view.getBigUint64(index * step, true));
   });
 }
 
+/** The value of a code of a small floating-point type. */
+function decodeFloat(code: number, type: keyof typeof FLOATS): number {
+  const { exponent, fraction, bias, infinity, nan, negativeZero, largest } = FLOATS[type];
+  const sign = code >> (exponent + fraction) ? -1 : 1;
+  const magnitude = code & (2 ** (exponent + fraction) - 1);
+  if (sign < 0 && magnitude === 0 && !negativeZero) return Number.NaN;
+  const [e, f] = [magnitude >> fraction, magnitude % 2 ** fraction];
+  const value = e === 0 ? f * 2 ** (1 - bias - fraction) : (1 + f / 2 ** fraction) * 2 ** (e - bias);
+  if (value <= largest) return sign * value;
+  const isInfinity = infinity && f === 0;
+  return isInfinity ? sign * Number.POSITIVE_INFINITY : nan ? Number.NaN : sign * largest;
+}
+
+/** Values of 8 bits and less from bytes. */
+function smallValues(bytes: ArrayLike<number>, type: ValueType, elements: number): Float32Array {
+  const bits = SMALL_BITS[type] ?? 8;
+  const perByte = 8 / bits;
+  return Float32Array.from({ length: elements }, (_, index) => {
+    const byte = (bytes[Math.floor(index / perByte)] as number) & 0xff;
+    const code = (byte >> ((index % perByte) * bits)) & (2 ** bits - 1);
+    if (type === 'float8e8m0') return code === 255 ? Number.NaN : 2 ** (code - 127);
+    if (type in FLOATS) return decodeFloat(code, type as keyof typeof FLOATS);
+    return type.startsWith('int') && code >= 2 ** (bits - 1) ? code - 2 ** bits : code;
+  });
+}
+
 /** int32_data holds the bits of the 16-bit floats. */
-function typedValues(tensor: OnnxTensor, type: StoredType): Float32Array | Float64Array {
-  if (type === 'f16') return Float32Array.from(tensor.typedData, halfToNumber);
-  if (type === 'bf16') {
+function typedValues(tensor: OnnxTensor, type: ValueType): Float32Array | Float64Array {
+  if (type === 'float16') return Float32Array.from(tensor.typedData, halfToNumber);
+  if (type === 'bfloat16') {
     const words = Uint32Array.from(tensor.typedData, (bits) => (bits & 0xffff) << 16);
     return new Float32Array(words.buffer);
   }
-  return WIDE.includes(type) ? Float64Array.from(tensor.typedData) : Float32Array.from(tensor.typedData);
+  const isExact = isWide(type) || type === 'float64';
+  return isExact ? Float64Array.from(tensor.typedData) : Float32Array.from(tensor.typedData);
 }
 
-/** The values of a TensorProto: floats and bytes as float32, wider integers as float64. Throws INVALID_FILE. */
-export function readConstant(
-  tensor: OnnxTensor,
-  name: string,
-  readExternal: (location: string) => Uint8Array | undefined,
-): Constant {
-  const type = TYPES[tensor.dataType] ?? fail(`the tensor ${name} has the data type ${tensor.dataType}, not a number.`);
+/** The values of a TensorProto: float64 for wide integers and float64 itself, else float32. Throws INVALID_FILE. */
+export function readConstant(tensor: OnnxTensor, name: string, readExternal: ReadExternal): Constant {
+  const type =
+    valueType(tensor.dataType) ?? fail(`the tensor ${name} has the data type ${tensor.dataType}, not a number.`);
   const elements = checkedElements(tensor.dims, `ONNX: the tensor ${name}`);
-  const bytes = rawBytes(tensor, readExternal);
-  if (bytes && bytes.byteLength !== elements * STORED_BYTES[type]) {
-    fail(
-      `the tensor ${name} [${tensor.dims.join(', ')}] takes ${elements * STORED_BYTES[type]} bytes; it has ${bytes.byteLength}.`,
-    );
+  const stored = STORED[type];
+  const size = stored ? elements * STORED_BYTES[stored] : Math.ceil((elements * (SMALL_BITS[type] ?? 8)) / 8);
+  const bytes = rawBytes(tensor, name, readExternal);
+  if (bytes && bytes.byteLength !== size) {
+    fail(`the tensor ${name} [${tensor.dims.join(', ')}] takes ${size} bytes; it has ${bytes.byteLength}.`);
   }
   let data: Float32Array | Float64Array;
-  if (bytes) data = WIDE.includes(type) ? wideValues(bytes, type) : toFloat32(bytes, type);
+  if (!stored) {
+    const source = bytes ?? tensor.typedData;
+    if (source.length !== size) {
+      fail(`the tensor ${name} [${tensor.dims.join(', ')}] takes ${size} bytes; the file holds ${source.length}.`);
+    }
+    data = smallValues(source, type, elements);
+  } else if (bytes) data = isWide(type) || type === 'float64' ? wideValues(bytes, stored) : toFloat32(bytes, stored);
   else data = typedValues(tensor, type);
   if (data.length !== elements) {
     fail(`the tensor ${name} [${tensor.dims.join(', ')}] has ${elements} values; the file holds ${data.length}.`);
   }
-  return { kind: 'constant', name, shape: tensor.dims, data };
+  return { kind: 'constant', name, type, shape: tensor.dims, data };
 }

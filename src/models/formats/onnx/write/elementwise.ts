@@ -22,6 +22,7 @@ const BINARY: { readonly [K in BinaryLayer['operator']]: Typed } = {
   pow: { operator: 'Pow' },
   fmod: { operator: 'Mod', attributes: { fmod: 1 } },
   integerDiv: { operator: 'Div', takes: INT64, gives: INT64 },
+  integerPow: { operator: 'Pow', takes: INT64, gives: INT64 },
   integerMod: { operator: 'Mod', takes: INT64, gives: INT64 },
   equal: { operator: 'Equal', gives: BOOL },
   less: { operator: 'Less', gives: BOOL },
