@@ -10,6 +10,7 @@ import { inRows } from '../models/layers/layout.js';
 import { definitionOf } from '../models/layers/registry.js';
 import type { Conv2dLayer, Graph, Layer, Weights } from '../models/network.js';
 import { inferShapes } from '../models/shapes.js';
+import { denseInParts, exceedsBinding } from './denseParts.js';
 import type { DeviceWeights } from './deviceWeights.js';
 import { TrainingError } from './errors.js';
 import { type FoldedConvolution, foldBatchNorm, foldScale, unfolded, weightOf } from './fold.js';
@@ -190,6 +191,11 @@ class ForwardBuilder {
     if (!definition.build) throw new TrainingError('INVALID_NETWORK', `The input ${layer.name} was given no value.`);
     const inputs = layer.inputs.map((name) => this.value(name, layer)) as unknown as Inputs<Tensor>;
     const fused = definition.fusesActivation ? this.fusedActivation(layer, planned) : { activation: null, last: layer };
+    if (layer.kind === 'dense' && this.isFixed(layer) && exceedsBinding(this.b, layer, this.weights)) {
+      const value = denseInParts(this.b, layer, inputs[0], this.device, this.weights, fused.activation);
+      this.values.set(fused.last.name, value);
+      return;
+    }
     this.values.set(fused.last.name, definition.build(this.context(layer), layer, inputs, fused.activation));
   }
 
