@@ -1,5 +1,6 @@
 import type { ComparisonOutcome } from '../models/receipt.js';
 import type { TuningSettings } from '../runtime/tuning.js';
+import type { Speed } from '../training/speed.js';
 import type { EvaluationResult, Prediction, ProgressEvent, Sample, TrainingOptions } from '../training/types.js';
 
 /** A revision as the worker needs it: the layers, and the blob with the weights. */
@@ -47,7 +48,15 @@ export interface CompareExportJob {
   /** Blobs of picture files, beside those that are generated. */
   readonly pictures: readonly { readonly name: string; readonly hash: string }[];
 }
-export type Job = TrainJob | EvaluateJob | PredictJob | CompareExportJob;
+/** How fast a network predicts. Its weights are random: they change nothing about the time. */
+export interface MeasureJob {
+  readonly kind: 'measure';
+  readonly networkJson: string;
+  readonly batchSize: number;
+  /** For each of the two measurements. */
+  readonly seconds: number;
+}
+export type Job = TrainJob | EvaluateJob | PredictJob | CompareExportJob | MeasureJob;
 
 export interface TrainOutcome {
   /** Blobs with the weights, as safetensors. */
@@ -69,6 +78,7 @@ export interface JobResults {
   readonly evaluate: EvaluationResult;
   readonly predict: readonly PredictOutcome[];
   readonly compareExport: ComparisonOutcome;
+  readonly measure: Speed;
 }
 export type JobResult = JobResults[Job['kind']];
 export type ResultOf<J extends Job> = JobResults[J['kind']];
