@@ -11,6 +11,7 @@ import {
   type SafetensorsFile,
 } from './formats/safetensors.js';
 import { looksLikePytorch, readPytorch } from './formats/pytorch.js';
+import { isSafetensorsIndex, readShardedSafetensors } from './formats/shardedSafetensors.js';
 import { importTfjs, isTfjsModel } from './formats/tfjs.js';
 import { importTflite, looksLikeTflite } from './formats/tflite.js';
 import { looksLikeZip, openZip } from './formats/zip/archive.js';
@@ -122,6 +123,11 @@ function recognise(name: string, bytes: Uint8Array, files: ModelFiles): Candidat
   if (isNetworkJson(json)) {
     return { name, format: 'folder', rank: 2, read: () => readFolder(bytes, companion(files, name)) };
   }
+  if (isSafetensorsIndex(json)) {
+    const read = (options: ImportOptions) =>
+      readAnySafetensors(readShardedSafetensors(json, companion(files, name)), options);
+    return { name, format: 'safetensors', rank: 1, read };
+  }
   if (isTfjsModel(json)) {
     return { name, format: 'tfjs', rank: 1, read: (options) => importTfjs(json, companion(files, name), options) };
   }
@@ -130,7 +136,8 @@ function recognise(name: string, bytes: Uint8Array, files: ModelFiles): Candidat
 }
 
 /**
- * The one file that holds the network. The shards of a TF.js model may look like anything: its model.json decides. A folder that
+ * The one file that holds the network. The shards of a TF.js model may look like anything: its model.json decides, as the index of
+ * safetensors in parts does. A folder that
  * Graft exported holds the network in other formats too: its network.json decides.
  */
 function detect(files: ModelFiles): Candidate {
@@ -172,7 +179,7 @@ function finish(model: Model): Model {
 /**
  * Imports a network from its files, recognised by what is in them, not by their names: ONNX, TF.js layers-model,
  * safetensors with a network (as `writeModel` writes it), a folder that was exported, or the weights of a built-in architecture
- * alone in safetensors or a PyTorch checkpoint.
+ * alone in safetensors (in parts too) or a PyTorch checkpoint.
  *
  * The result ends in logits, has had `simplify`, and is valid. Preprocessing is ImageNet's unless `options` or the file
  * say otherwise. Throws ModelError: UNKNOWN_FORMAT, INVALID_FILE, UNSUPPORTED ...

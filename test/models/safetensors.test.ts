@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { ModelError } from '../../src/models/errors.js';
 import { readModel, readSafetensors, writeModel, writeSafetensors } from '../../src/models/formats/safetensors.js';
+import { isSafetensorsIndex, readShardedSafetensors } from '../../src/models/formats/shardedSafetensors.js';
 import { Random } from '../../src/models/random.js';
 import { freshSeed, throwsModelError, tinyNetwork } from './fixtures.js';
 
@@ -67,6 +68,39 @@ describe('safetensors: reading', () => {
     assert.deepEqual(tensors.get('c')?.shape, [1, 1]);
   });
 
+  test('eight-bit floats: the largest, the smallest, infinity and what is no number', () => {
+    // Table 1 of Micikevicius et al. 2022 (arXiv 2209.05433); E8M0: a power of two (OCP Microscaling Formats 1.0, 5.4.1).
+    const data = [0x7e, 0x01, 0xfe, 0x7f, 0x7b, 0x01, 0x7c, 0xff, 127, 0, 254, 255];
+    const bytes = file(
+      { a: entry('F8_E4M3', [4], 0, 4), b: entry('F8_E5M2', [4], 4, 8), c: entry('F8_E8M0', [4], 8, 12) },
+      data,
+    );
+    const { tensors, rounded } = readSafetensors(bytes);
+    assert.deepEqual([...(tensors.get('a')?.data ?? [])], [448, 2 ** -9, -448, Number.NaN]);
+    assert.deepEqual([...(tensors.get('b')?.data ?? [])], [57_344, 2 ** -16, Number.POSITIVE_INFINITY, Number.NaN]);
+    assert.deepEqual([...(tensors.get('c')?.data ?? [])], [1, 2 ** -127, 2 ** 127, Number.NaN]);
+    assert.deepEqual(rounded, []);
+  });
+
+  test('it is said what is rounded', () => {
+    const data = new DataView(new ArrayBuffer(40));
+    data.setFloat64(0, 0.5, true);
+    data.setFloat64(8, 0.1, true);
+    data.setBigInt64(16, 2n ** 24n, true);
+    data.setBigInt64(24, 2n ** 24n + 1n, true);
+    data.setUint32(32, 2 ** 31, true);
+    data.setUint32(36, 2 ** 32 - 1, true);
+    const types = { a: 'F64', b: 'F64', c: 'I64', d: 'I64', e: 'U32', f: 'U32' };
+    let at = 0;
+    const entries = Object.entries(types).map(([name, type]) => {
+      const begin = at;
+      at += type === 'U32' ? 4 : 8;
+      return [name, entry(type, [1], begin, at)];
+    });
+    const { rounded } = readSafetensors(file(Object.fromEntries(entries), new Uint8Array(data.buffer)));
+    assert.deepEqual(rounded, ['b', 'd', 'f']);
+  });
+
   const bad: [string, Uint8Array, RegExp][] = [
     ['nothing', new Uint8Array(), /at least 10 bytes/],
     ['a header longer than the file', file({}, [], 1000n), /header says/],
@@ -75,6 +109,8 @@ describe('safetensors: reading', () => {
     ['a header that is a list', file('[]', []), /not a JSON object/],
     ['an entry that is null', file({ a: null }, []), /dtype/],
     ['an unknown dtype', file({ a: entry('F8', [1], 0, 1) }, [0]), /dtype "F8"/],
+    ['a header beyond the limit', file(' '.repeat(2 ** 25 + 1), []), /33554432 are allowed/],
+    ['a deeply nested header', file('['.repeat(1e6), []), /not JSON/],
     ['a dtype that JavaScript objects inherit', file({ a: entry('constructor', [1], 0, 1) }, [0]), /dtype/],
     ['offsets behind the end', file({ a: entry('F32', [2], 0, 8) }, [0, 0, 0, 0]), /take 8 bytes/],
     [
@@ -97,6 +133,52 @@ describe('safetensors: reading', () => {
   for (const [what, bytes, message] of bad) {
     test(`${what} is refused`, () => throwsModelError(() => readSafetensors(bytes), 'INVALID_FILE', message));
   }
+});
+
+describe('safetensors: in parts, with an index', () => {
+  const part = (...names: string[]): Uint8Array =>
+    writeSafetensors({
+      metadata: new Map(),
+      tensors: new Map(names.map((name, index) => [name, { shape: [1], data: Float32Array.of(index) }])),
+    });
+  const parts: Record<string, Uint8Array> = { 'x-1.safetensors': part('a', 'b'), 'x-2.safetensors': part('c') };
+  const find = (name: string) => parts[name];
+  const map = { a: 'x-1.safetensors', c: 'x-2.safetensors', b: 'x-1.safetensors' };
+
+  test('all tensors come from the files that the index says', () => {
+    const index = { metadata: { total_size: 12 }, weight_map: map };
+    assert.ok(isSafetensorsIndex(index));
+    const { tensors } = readShardedSafetensors(index, find);
+    assert.deepEqual(
+      [...tensors].map(([name, { data }]) => [name, data[0]]),
+      [
+        ['a', 0],
+        ['b', 1],
+        ['c', 0],
+      ],
+    );
+  });
+
+  const bad: [string, unknown, RegExp][] = [
+    ['a file that is missing', { ...map, d: 'x-3.safetensors' }, /x-3\.safetensors is missing/],
+    ['a tensor that its file does not hold', { ...map, d: 'x-2.safetensors' }, /x-2\.safetensors does not hold d/],
+    ['a tensor that the index leaves out', { c: map.c, a: map.a }, /x-1\.safetensors holds b, which/],
+    ['a file that is no text', { a: 3 }, /the file of a is no text/],
+    [
+      'thousands of files',
+      Object.fromEntries(Array.from({ length: 2000 }, (_, index) => [`t${index}`, `f${index}`])),
+      /2000 files; 1024 are allowed/,
+    ],
+  ];
+  for (const [what, weightMap, message] of bad) {
+    test(`${what}: refused`, () =>
+      throwsModelError(() => readShardedSafetensors({ weight_map: weightMap }, find), 'INVALID_FILE', message));
+  }
+
+  test('other JSON is no index', () => {
+    for (const value of [null, [], {}, { weight_map: [] }, { weight_map: null }, 'x'])
+      assert.ok(!isSafetensorsIndex(value));
+  });
 });
 
 describe('safetensors: a network with its weights', () => {

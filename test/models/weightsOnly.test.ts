@@ -48,6 +48,28 @@ describe('files that hold weights alone', () => {
     }
   });
 
+  test('safetensors in parts are one network, wherever the parts lie', () => {
+    const names = [...weights.keys()];
+    const parts = [names.slice(0, 40), names.slice(40)].map(
+      (own) => new Map(own.map((name) => [name, weights.get(name) as WeightTensor])),
+    );
+    const map = parts.flatMap((tensors, index) =>
+      [...tensors.keys()].map((name) => [name, `model-${index}.safetensors`]),
+    );
+    const index = JSON.stringify({ metadata: { total_size: 1 }, weight_map: Object.fromEntries(map) });
+    const imported = importModel({
+      'repository/model.safetensors.index.json': new TextEncoder().encode(index),
+      ...Object.fromEntries(
+        parts.map((tensors, number) => [
+          `repository/model-${number}.safetensors`,
+          writeSafetensors({ metadata: new Map(), tensors }),
+        ]),
+      ),
+    });
+    assert.equal(imported.format, 'safetensors');
+    assertSame(imported.weights, weights);
+  });
+
   test('every built-in architecture is recognised by the shapes of its own weights', () => {
     for (const name of Object.keys(ARCHITECTURES)) {
       // Shapes alone are compared: no values are made.

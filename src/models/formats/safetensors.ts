@@ -3,7 +3,7 @@ import type { Model } from '../graph.js';
 import type { Weights, WeightTensor } from '../network.js';
 import { networkFromJson, networkToJson } from '../networkJson.js';
 import { validateNetwork } from '../validate.js';
-import { checkedElements, IS_LITTLE_ENDIAN, STORED_BYTES, type StoredType, toFloat32 } from './numbers.js';
+import { checkedElements, IS_LITTLE_ENDIAN, isExact, STORED_BYTES, type StoredType, toFloat32 } from './numbers.js';
 
 /**
  * The safetensors format (https://huggingface.co/docs/safetensors): 8 bytes, the header's length; the header, JSON: name
@@ -12,8 +12,8 @@ import { checkedElements, IS_LITTLE_ENDIAN, STORED_BYTES, type StoredType, toFlo
  */
 const NETWORK_KEY = 'graft.network';
 const METADATA_KEY = '__metadata__';
-/** The limit of the reference implementation. */
-const MAX_HEADER_BYTES = 100_000_000;
+/** The reference implementation allows 100 MB; text of nothing but brackets takes many times its size when it is parsed. */
+const MAX_HEADER_BYTES = 2 ** 25;
 const PREFIX_BYTES = 8;
 
 const TYPES: Readonly<Record<string, StoredType>> = {
@@ -30,15 +30,23 @@ const TYPES: Readonly<Record<string, StoredType>> = {
   BF16: 'bf16',
   F32: 'f32',
   F64: 'f64',
+  F8_E4M3: 'f8e4m3fn',
+  F8_E5M2: 'f8e5m2',
+  F8_E8M0: 'f8e8m0fnu',
 };
 
 function fail(message: string, cause?: unknown): never {
   throw new ModelError('INVALID_FILE', `safetensors: ${message}`, [], { cause });
 }
 
-export interface SafetensorsFile {
+export interface SafetensorsContent {
   readonly metadata: ReadonlyMap<string, string>;
   readonly tensors: Weights;
+}
+
+export interface SafetensorsFile extends SafetensorsContent {
+  /** Tensors whose values float32 does not hold (float64, large integers): they are rounded to the nearest. */
+  readonly rounded: readonly string[];
 }
 
 function readHeader(bytes: Uint8Array): { header: Record<string, unknown>; dataStart: number } {
@@ -120,14 +128,18 @@ export function readSafetensors(bytes: Uint8Array): SafetensorsFile {
   }
   if (position !== data.byteLength) fail(`the tensors take ${position} bytes; the file holds ${data.byteLength}.`);
   const tensors = new Map<string, WeightTensor>();
+  const rounded: string[] = [];
   for (const { name, type, shape, begin, end } of entries) {
-    tensors.set(name, { shape, data: toFloat32(data.subarray(begin, end), type) });
+    const own = data.subarray(begin, end);
+    const values = toFloat32(own, type);
+    tensors.set(name, { shape, data: values });
+    if (!isExact(own, type, values)) rounded.push(name);
   }
-  return { metadata: readMetadata(header[METADATA_KEY]), tensors };
+  return { metadata: readMetadata(header[METADATA_KEY]), tensors, rounded };
 }
 
 /** Writes float32 tensors, in the order of their names: the same content gives the same bytes. */
-export function writeSafetensors({ metadata, tensors }: SafetensorsFile): Uint8Array {
+export function writeSafetensors({ metadata, tensors }: SafetensorsContent): Uint8Array {
   const byName = <T>(map: ReadonlyMap<string, T>) => [...map].sort(([a], [b]) => (a < b ? -1 : 1));
   const entries = byName(tensors);
   const header: [string, unknown][] = [[METADATA_KEY, Object.fromEntries(byName(metadata))]];
