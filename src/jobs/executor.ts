@@ -1,7 +1,6 @@
 import { DecodingPictureSource } from '../datasets/pictureSource.js';
 import type { Engine } from '../kernels/engine.js';
 import { readSafetensors, writeSafetensors } from '../models/formats/safetensors.js';
-import { initializeWeights } from '../models/initialize.js';
 import type { Network, Preprocessing, Weights } from '../models/network.js';
 import { networkFromJson } from '../models/networkJson.js';
 import type { ComparisonOutcome } from '../models/receipt.js';
@@ -13,15 +12,16 @@ import { FeatureFiles } from '../store/featureFiles.js';
 import { wholePicture } from '../training/augmentation/wholePicture.js';
 import { evaluatePlan } from '../training/evaluate.js';
 import type { FeatureStore } from '../training/featureStore.js';
-import { inferenceBatchSize } from '../training/inference.js';
+import { inferenceBatchSize, inputLayer } from '../training/inference.js';
 import { predictPictures } from '../training/predict.js';
-import { measureSpeed, type Speed } from '../training/speed.js';
 import { trainNetwork } from '../training/trainer.js';
 import type { EvaluationResult, PictureSource } from '../training/types.js';
 import { compareExport, generatedPictures } from './compareExport.js';
+import { compareReference, findImportDivergence } from './compareReference.js';
 import { PlanCache } from './planCache.js';
 import type {
   CompareExportJob,
+  CompareReferenceJob,
   DeviceInfo,
   EvaluateJob,
   Executor,
@@ -29,7 +29,6 @@ import type {
   JobContext,
   JobResult,
   ModelReference,
-  MeasureJob,
   OpenExecutor,
   PredictJob,
   PredictOutcome,
@@ -77,8 +76,8 @@ class GpuExecutor implements Executor {
         return this.predict(job, context);
       case 'compareExport':
         return this.compareExport(job);
-      case 'measure':
-        return this.measure(job, context);
+      case 'compareReference':
+        return this.compareReference(job);
     }
   }
 
@@ -141,14 +140,6 @@ class GpuExecutor implements Executor {
     return outcomes;
   }
 
-  /** Nothing else runs on the device meanwhile (see `Supervisor.run`), so that plans that are kept can make room. */
-  private measure(job: MeasureJob, { signal }: JobContext): Promise<Speed> {
-    this.plans.clear();
-    const network = networkFromJson(job.networkJson);
-    const { batchSize, seconds } = job;
-    return measureSpeed(this.engine, network, initializeWeights(network, 1), { batchSize, seconds, signal });
-  }
-
   private async compareExport(job: CompareExportJob): Promise<ComparisonOutcome> {
     const other = await findOnnxRuntime();
     if (!other) return { notCompared: 'No other engine is installed here: npm install onnxruntime-node gives one.' };
@@ -160,6 +151,32 @@ class GpuExecutor implements Executor {
     const exported = { ...job.exported, file: await this.blobs.read(job.hash) };
     const pictures = [...given, ...generatedPictures(model.network)];
     return { comparison: await compareExport(this.engine, model, exported, other, pictures) };
+  }
+
+  private async compareReference(job: CompareReferenceJob): Promise<ComparisonOutcome> {
+    const model = await this.load(job.model);
+    const source = this.pictures(model.network.preprocessing);
+    const floats = async (hash: string) => new Float32Array(Uint8Array.from(await this.blobs.read(hash)).buffer);
+    const arePictures = 'pictures' in job.inputs;
+    const names = 'pictures' in job.inputs ? job.inputs.pictures.map(({ name }) => name) : job.inputs.names;
+    const inputs =
+      'pictures' in job.inputs
+        ? await source.load(job.inputs.pictures.map(({ hash }) => hash))
+        : await floats(job.inputs.values);
+    const expected = await floats(job.expected);
+    const run = { inputs, names, expected, source: job.source, tolerance: job.tolerance };
+    const comparison = await compareReference(this.engine, model, run);
+    const other = job.onnx !== null && comparison.relativeDifference > job.tolerance ? await findOnnxRuntime() : null;
+    if (!other) return { comparison };
+    const size = inputs.length / names.length;
+    const row = names.indexOf(comparison.input);
+    const input = inputs.slice(row * size, (row + 1) * size);
+    const file = await this.blobs.read(job.onnx as string);
+    const found = await findImportDivergence(this.engine, model, file, other, input);
+    // The network computes what the file says: what differs is what it is given.
+    const { relativeDifference } = comparison;
+    const atInput = arePictures ? { name: inputLayer(model.network).name, relativeDifference } : null;
+    return { comparison: { ...comparison, divergingLayer: found ?? atInput } };
   }
 
   private plan(model: ModelReference, batchSize: number) {

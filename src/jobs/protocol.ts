@@ -1,6 +1,5 @@
 import type { ComparisonOutcome } from '../models/receipt.js';
 import type { TuningSettings } from '../runtime/tuning.js';
-import type { Speed } from '../training/speed.js';
 import type { EvaluationResult, Prediction, ProgressEvent, Sample, TrainingOptions } from '../training/types.js';
 
 /** A revision as the worker needs it: the layers, and the blob with the weights. */
@@ -48,15 +47,22 @@ export interface CompareExportJob {
   /** Blobs of picture files, beside those that are generated. */
   readonly pictures: readonly { readonly name: string; readonly hash: string }[];
 }
-/** How fast a network predicts. Its weights are random: they change nothing about the time. */
-export interface MeasureJob {
-  readonly kind: 'measure';
-  readonly networkJson: string;
-  readonly batchSize: number;
-  /** For each of the two measurements. */
-  readonly seconds: number;
+/** Our engine against outputs that were given with a file. */
+export interface CompareReferenceJob {
+  readonly kind: 'compareReference';
+  readonly model: ModelReference;
+  /** Blobs of pictures, or one blob of float32 values that the network reads, with a name for each row. */
+  readonly inputs:
+    | { readonly pictures: readonly { readonly name: string; readonly hash: string }[] }
+    | { readonly values: string; readonly names: readonly string[] };
+  /** Blob of float32 values. */
+  readonly expected: string;
+  readonly source: string;
+  readonly tolerance: number;
+  /** Blob of the ONNX file that the network came from; null for other formats. */
+  readonly onnx: string | null;
 }
-export type Job = TrainJob | EvaluateJob | PredictJob | CompareExportJob | MeasureJob;
+export type Job = TrainJob | EvaluateJob | PredictJob | CompareExportJob | CompareReferenceJob;
 
 export interface TrainOutcome {
   /** Blobs with the weights, as safetensors. */
@@ -78,7 +84,7 @@ export interface JobResults {
   readonly evaluate: EvaluationResult;
   readonly predict: readonly PredictOutcome[];
   readonly compareExport: ComparisonOutcome;
-  readonly measure: Speed;
+  readonly compareReference: ComparisonOutcome;
 }
 export type JobResult = JobResults[Job['kind']];
 export type ResultOf<J extends Job> = JobResults[J['kind']];

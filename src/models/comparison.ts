@@ -1,5 +1,7 @@
 /** Largest relative difference between two float32 computations of one network that is still rounding. */
 export const TOLERANCE = 1e-4;
+/** The same for pictures that somebody else decoded and resized: a level of 255 here and there. */
+export const PICTURE_TOLERANCE = 0.02;
 
 export interface Difference {
   readonly absolute: number;
@@ -37,4 +39,18 @@ export function softmaxRows(values: ArrayLike<number>, rows: number): Float64Arr
     for (let i = start; i < start + size; i++) result[i] = Math.exp((values[i] as number) - largest) / sum;
   }
   return result;
+}
+
+/** Whether rows look like probabilities: not negative, with a sum of 1. */
+export function areProbabilities(values: ArrayLike<number>, rows: number): boolean {
+  const size = values.length / rows;
+  for (let row = 0; row < rows; row++) {
+    let sum = 0;
+    for (let i = row * size; i < (row + 1) * size; i++) {
+      if (!((values[i] as number) >= -1e-6)) return false;
+      sum += values[i] as number;
+    }
+    if (Math.abs(sum - 1) > 1e-3) return false;
+  }
+  return size > 1;
 }

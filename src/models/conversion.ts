@@ -1,3 +1,5 @@
+import type { Preprocessing } from './network.js';
+
 /** Layers of one kind that became layers or operators of another, on the way in or out. */
 export interface Mapping {
   /** Operator, class or kind in the source. */
@@ -33,5 +35,50 @@ export class MappingCounter {
 
   list(): Mapping[] {
     return [...this.counts.values()];
+  }
+}
+
+/** Names that are listed before only their number is said. */
+const LISTED = 100;
+
+/** Collects what an import does; importers that are given none collect nothing. */
+export class ImportReport {
+  private readonly mappings = new MappingCounter();
+  private readonly withoutLayer = new Map<string, number>();
+  private readonly foldings: string[] = [];
+  private readonly ignoredNames: string[] = [];
+  private dropped = 0;
+  /** Of the format, as the file says it. */
+  version: string | null = null;
+  /** What the file itself says of the preprocessing. */
+  preprocessing: Partial<Preprocessing> = {};
+
+  /** An operator or layer of the file became layers of these kinds; none where it was computed or merged into others. */
+  converted(from: string, kinds: readonly string[]): void {
+    if (kinds.length > 0) this.mappings.add(from, kinds.join(' + '));
+    else this.withoutLayer.set(from, (this.withoutLayer.get(from) ?? 0) + 1);
+  }
+
+  folded(what: string): void {
+    this.foldings.push(what);
+  }
+
+  ignored(name: string, reason: string): void {
+    if (this.ignoredNames.length < LISTED) this.ignoredNames.push(`${name}: ${reason}`);
+    else this.dropped++;
+  }
+
+  conversion(format: string): Conversion {
+    const merged = [...this.withoutLayer].map(
+      ([from, count]) => `${count} ${from}: computed once, or part of the layer before or behind`,
+    );
+    const more = this.dropped > 0 ? [`and ${this.dropped} more`] : [];
+    return {
+      format,
+      version: this.version,
+      mapped: this.mappings.list(),
+      folded: [...merged, ...this.foldings],
+      ignored: [...this.ignoredNames, ...more],
+    };
   }
 }

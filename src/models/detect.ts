@@ -1,3 +1,4 @@
+import { type Conversion, ImportReport } from './conversion.js';
 import { ModelError, unsupported } from './errors.js';
 import type { ImportOptions } from './formats/importBuilder.js';
 import { importKerasArchive, isKerasArchive } from './formats/keras/archive.js';
@@ -13,23 +14,37 @@ import {
 import { looksLikePytorch, readPytorch } from './formats/pytorch.js';
 import { isSafetensorsIndex, readShardedSafetensors } from './formats/shardedSafetensors.js';
 import { importTfjs, isTfjsModel } from './formats/tfjs.js';
-import { importTflite, looksLikeTflite } from './formats/tflite.js';
 import { looksLikeZip, openZip } from './formats/zip/archive.js';
 import type { Model } from './graph.js';
-import type { Layer } from './network.js';
+import type { Layer, Weights } from './network.js';
 import { isNetworkJson, networkFromJson } from './networkJson.js';
 import { inferShapes, vectorLength } from './shapes.js';
+import { type PreprocessingSource, preprocessingSources } from './receipt.js';
 import { simplify } from './simplify.js';
 import { endInLogits } from './surgery.js';
 import { validateNetwork } from './validate.js';
 import { modelOfWeights } from './weightsOnly.js';
 
-export type ModelFormat = 'safetensors' | 'pytorch' | 'onnx' | 'tfjs' | 'keras' | 'tflite' | 'folder';
+export type ModelFormat = 'safetensors' | 'pytorch' | 'onnx' | 'tfjs' | 'keras' | 'folder';
 export type ModelFiles = Readonly<Record<string, Uint8Array>>;
 
 export interface ImportedModel extends Model {
   readonly format: ModelFormat;
+  /** Name of the file that held the network. */
+  readonly file: string;
+  readonly conversion: Conversion;
+  readonly preprocessingSources: readonly PreprocessingSource[];
 }
+
+/** As people write them. */
+const TITLES: Readonly<Record<ModelFormat, string>> = {
+  safetensors: 'safetensors',
+  pytorch: 'PyTorch',
+  onnx: 'ONNX',
+  tfjs: 'TF.js layers-model',
+  keras: 'Keras',
+  folder: 'exported folder',
+};
 
 /** First bytes of formats that people try, with what to do. */
 const FOREIGN: readonly { readonly magic: readonly number[]; readonly advice: string }[] = [
@@ -75,7 +90,33 @@ function companion(files: ModelFiles, own: string): (path: string) => Uint8Array
 }
 
 function readAnySafetensors(file: SafetensorsFile, options: ImportOptions): Model {
-  return holdsNetwork(file) ? readModel(file) : modelOfWeights(file.tensors, 'safetensors', options);
+  if (holdsNetwork(file)) return told(readModel(file), options);
+  return matched(file.tensors, modelOfWeights(file.tensors, 'safetensors', options), options);
+}
+
+/** A file with the whole network: it says the preprocessing too, and nothing is changed. */
+function told(model: Model, { report }: ImportOptions): Model {
+  for (const { kind } of model.network.layers) report?.converted(kind, [kind]);
+  if (report) report.preprocessing = model.network.preprocessing;
+  return model;
+}
+
+/** A file of weights alone, whose layers are a built-in architecture's; `tensors` is all that is in it. */
+function matched(tensors: Weights, model: Model, { report }: ImportOptions): Model {
+  for (const _ of model.weights) report?.converted('tensor', [`weight of ${model.network.architecture}`]);
+  const used = new Set([...model.weights.values()].map(({ data }) => data));
+  for (const [name, { data }] of tensors) if (!used.has(data)) report?.ignored(name, 'no layer has it');
+  return model;
+}
+
+/** A checkpoint of PyTorch: the weights in it, and what else it holds. */
+function readCheckpoint(bytes: Uint8Array, options: ImportOptions): Model {
+  const { tensors, path, prefix, ignored } = readPytorch(bytes);
+  const { report } = options;
+  for (const { name, value } of ignored) report?.ignored(name, value);
+  if (path !== '') report?.folded(`the weights are under ${path}`);
+  if (prefix !== '') report?.folded(`${prefix} is taken off the names`);
+  return matched(tensors, modelOfWeights(tensors, 'PyTorch', options), options);
 }
 
 /** The layers of an exported folder, whose weights lie beside them. */
@@ -106,22 +147,24 @@ function recognise(name: string, bytes: Uint8Array, files: ModelFiles): Candidat
   if (looksLikeHdf5(bytes)) {
     return { name, format: 'keras', rank: 0, read: (options) => importKerasH5(bytes, options) };
   }
-  if (looksLikeTflite(bytes)) {
-    return { name, format: 'tflite', rank: 0, read: (options) => importTflite(bytes, options) };
-  }
   const archive = looksLikeZip(bytes) ? openZip(bytes) : null;
   if (archive && isKerasArchive(archive)) {
     return { name, format: 'keras', rank: 0, read: (options) => importKerasArchive(archive, options) };
   }
   const torch = looksLikePytorch(bytes, archive);
   if (torch) {
-    const read = (options: ImportOptions) => modelOfWeights(readPytorch(bytes).tensors, 'PyTorch', options);
+    const read = (options: ImportOptions) => readCheckpoint(bytes, options);
     // Two bytes make a pickle; numbers of another file's weights may begin with them by chance.
     return { name, format: 'pytorch', rank: torch === 'checkpoint' ? 0 : -1, read };
   }
   const json = parseJson(bytes);
   if (isNetworkJson(json)) {
-    return { name, format: 'folder', rank: 2, read: () => readFolder(bytes, companion(files, name)) };
+    return {
+      name,
+      format: 'folder',
+      rank: 2,
+      read: (options) => told(readFolder(bytes, companion(files, name)), options),
+    };
   }
   if (isSafetensorsIndex(json)) {
     const read = (options: ImportOptions) =>
@@ -161,13 +204,26 @@ function unknownFormat(files: ModelFiles): ModelError {
     return `${name} is ${foreign ? foreign.advice : 'nothing known'}`;
   });
   const known =
-    'ONNX, safetensors, PyTorch checkpoints, TF.js models (model.json and its weight files), Keras .h5 and .keras, and TensorFlow Lite';
+    'ONNX, safetensors, PyTorch checkpoints, TF.js models (model.json and its weight files), and Keras .h5 and .keras';
   return new ModelError('UNKNOWN_FORMAT', `Graft imports ${known}; ${seen.join('; ')}.`);
 }
 
+/** Tells the report which layers are gone, and which are now of another kind. */
+function reportChanges(before: Model, after: Model, report: ImportReport, what: string): void {
+  const now = new Map(after.network.layers.map(({ name, kind }) => [name, kind]));
+  for (const { name, kind } of before.network.layers) {
+    const found = now.get(name);
+    if (found === undefined) report.folded(`${kind} ${name}: ${what}`);
+    else if (found !== kind) report.folded(`${kind} ${name}: is a ${found}, which is the same here`);
+  }
+}
+
 /** A network that ends in a vector of logits: no softmax, and a last map of one pixel flattened. */
-function finish(model: Model): Model {
-  const { network, weights } = endInLogits(simplify(model));
+function finish(model: Model, report: ImportReport): Model {
+  const simple = simplify(model);
+  reportChanges(model, simple, report, 'part of the convolution behind it');
+  const { network, weights } = endInLogits(simple);
+  reportChanges(simple, { network, weights }, report, 'left out, networks end in logits');
   const last = network.layers.at(-1) as Layer;
   const shape = inferShapes(network).get(last.name) as number[];
   if (shape.length === 1 || vectorLength(shape) === null) return { network, weights };
@@ -185,8 +241,9 @@ function finish(model: Model): Model {
  * say otherwise. Throws ModelError: UNKNOWN_FORMAT, INVALID_FILE, UNSUPPORTED ...
  */
 export function importModel(files: ModelFiles, options: ImportOptions = {}): ImportedModel {
-  const { read, format } = detect(files);
-  const model = finish(read(options));
+  const { read, format, name: file } = detect(files);
+  const report = new ImportReport();
+  const model = finish(read({ ...options, report }), report);
   const [input] = model.network.layers;
   if (input?.kind === 'input' && input.shape[0] !== 3) {
     const attribute = `${input.shape[0]} channels; pictures have 3 (red, green, blue)`;
@@ -199,5 +256,12 @@ export function importModel(files: ModelFiles, options: ImportOptions = {}): Imp
     classes: options.classes ?? model.network.classes,
   };
   validateNetwork(network, model.weights);
-  return { network, weights: model.weights, format };
+  const sources = preprocessingSources((field) => {
+    // The size is the network's own.
+    if (field === 'height' || field === 'width') return 'file';
+    if (options.preprocessing?.[field] !== undefined) return 'request';
+    return report.preprocessing[field] === undefined ? 'default' : 'file';
+  });
+  const conversion = report.conversion(TITLES[format]);
+  return { network, weights: model.weights, format, file, conversion, preprocessingSources: sources };
 }

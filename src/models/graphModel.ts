@@ -1,3 +1,4 @@
+import type { ImportReport } from './conversion.js';
 import { ModelError } from './errors.js';
 import type { ImportOptions } from './formats/importBuilder.js';
 import { keepWeights, type Model } from './graph.js';
@@ -46,6 +47,8 @@ export interface GraphImportOptions {
   readonly inputs?: ReadonlyMap<string, GivenInput>;
   /** Side of pictures where the file leaves it open. Default 224. */
   readonly inputSize?: number;
+  /** Is told what the import does. */
+  readonly report?: ImportReport;
 }
 
 function fail(message: string): never {

@@ -108,26 +108,6 @@ export interface ZooEntry {
   readonly top5: number | null;
 }
 
-/** How fast a network of the zoo predicts on an adapter, pictures of its input's size, decoding aside. */
-export interface ZooMeasurement {
-  readonly zooId: string;
-  readonly adapter: string;
-  readonly isSoftware: boolean;
-  /** Median for one picture by itself. */
-  readonly millisecondsPerPicture: number;
-  /** In batches of `batchSize`. */
-  readonly picturesPerSecond: number;
-  readonly batchSize: number;
-  readonly codeVersion: string;
-  readonly measuredAt: number;
-}
-/** One network of a request to measure several; one that fails does not keep the others from it. */
-export interface ZooMeasurementOutcome {
-  readonly zooId: string;
-  readonly measurement: ZooMeasurement | null;
-  readonly error: string | null;
-}
-
 /** Where a network's files are fetched from. Exactly one. */
 export interface NetworkSource {
   readonly url?: string;
@@ -311,6 +291,14 @@ export interface DeviceRecord {
   readonly workerRestarts: number;
   readonly error: string | null;
 }
+export interface ReferenceInput {
+  /** Uploads: pictures, or arrays (.npy, .npz, .pb) of what the network reads. */
+  readonly inputUploadIds: readonly string[];
+  /** Uploads of arrays: one row of outputs for each input, in their order. */
+  readonly outputUploadIds: readonly string[];
+  /** Of the relative difference; by default 1e-4, and 0.02 for pictures. */
+  readonly tolerance?: number;
+}
 export type ExportFormat = 'SAFETENSORS' | 'ONNX' | 'PYTORCH' | 'FOLDER';
 export interface ExportOptions {
   /** The ONNX graph ends in probabilities. */
@@ -345,10 +333,6 @@ export interface Services {
     pretrained?: boolean;
     operationId?: string;
   }): Promise<NetworkRecord>;
-  /** Of each network, on every adapter that it was measured on, newest first. */
-  measurementsOfZoo(zooIds: readonly string[]): Promise<(readonly ZooMeasurement[])[]>;
-  /** Measures one network after the other on the worker's adapter, and keeps what was found. */
-  measureZooNetworks(input: { zooIds: readonly string[]; seconds?: number }): Promise<readonly ZooMeasurementOutcome[]>;
   /** The state of a download now, and whenever it has changed, until it is over. One that has not begun is waited for. */
   watchDownload(operationId: string): AsyncIterableIterator<DownloadRecord>;
   /** Ends a download; false where none of that name is under way. */
@@ -365,6 +349,8 @@ export interface Services {
     classes?: readonly string[];
     /** Of weights alone; by default recognised. */
     architecture?: string;
+    /** Inputs and what the network ought to give for them; the receipt says how far it is from that. */
+    reference?: ReferenceInput;
   }): Promise<NetworkRecord>;
   networks(page: PageRequest): Promise<Page<NetworkRecord>>;
   networksById(ids: readonly string[]): Promise<(NetworkRecord | null)[]>;

@@ -23,7 +23,9 @@ import type { RevisionRow } from '../store/schema.js';
 import { type Page, type ReplaceHeadInput, type RevisionRecord, ServiceError, type Services } from './api.js';
 import type { Context } from './context.js';
 import { badInput, checkName, checkSeed, DEFAULT_SEED, notFound } from './inputs.js';
+import { compareImport } from './importComparison.js';
 import { readModelFiles } from './modelFiles.js';
+import { importReceipt } from './receipts.js';
 import { readSource } from './networkSource.js';
 import { loadModel, newRevision, requireNetwork, requireRevision, storeWeights, toRevision } from './models.js';
 
@@ -58,7 +60,7 @@ export function networkServices(context: Context): NetworkServices {
       });
 
   return {
-    async importNetwork({ name, uploadIds, source, operationId, preprocessing, classes, architecture }) {
+    async importNetwork({ name, uploadIds, source, operationId, preprocessing, classes, architecture, reference }) {
       const checkedName = checkName(name);
       if ((uploadIds === undefined) === (source === undefined)) {
         throw badInput('An import takes uploadIds or a source, and not both.');
@@ -68,13 +70,12 @@ export function networkServices(context: Context): NetworkServices {
           ? readSource(context, source, options)
           : { files: await readModelFiles(context, uploadIds ?? []), from: null },
       );
-      const { network, weights, format } = importModel(files, { preprocessing, classes, architecture });
-      const first = newRevision(
-        network,
-        await storeWeights(blobs, weights),
-        null,
-        `imported from ${format}${from ? `: ${from}` : ''}`,
-      );
+      const imported = importModel(files, { preprocessing, classes, architecture });
+      const { network, weights, format } = imported;
+      const summary = `imported from ${format}${from ? `: ${from}` : ''}`;
+      const revision = newRevision(network, await storeWeights(blobs, weights), null, summary);
+      const outcome = await compareImport(context, revision, imported, files, reference);
+      const first = { ...revision, receipt: JSON.stringify(importReceipt(files, imported, outcome)) };
       return database.transaction((transaction) => insertNetwork(transaction, checkedName, first));
     },
 

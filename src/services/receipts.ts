@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Conversion } from '../models/conversion.js';
+import type { ImportedModel, ModelFiles } from '../models/detect.js';
 import type { Preprocessing } from '../models/network.js';
 import {
   type Comparison,
@@ -25,6 +26,33 @@ export function differenceWarning(comparison: Comparison): string | null {
     ? `The two part at the layer ${divergingLayer.name} (${percent(divergingLayer.relativeDifference)}).`
     : 'Nothing tells at which layer.';
   return `WRONG RESULTS: the ${values} differ from ${against} by ${percent(relativeDifference)} of the largest value (allowed are ${percent(tolerance)}), most for ${input}. ${where} Do not use the network before this is explained.`;
+}
+
+/** Parts of the preprocessing whose being wrong shows nowhere but in bad predictions. */
+const SILENT: readonly (keyof Preprocessing)[] = ['channelOrder', 'scale', 'mean', 'std'];
+
+/** The receipt of an import from these files. */
+export function importReceipt(files: ModelFiles, imported: ImportedModel, outcome: ComparisonOutcome): Receipt {
+  const { conversion, preprocessingSources: sources, network } = imported;
+  const comparison = 'comparison' in outcome ? outcome.comparison : null;
+  const notCompared = 'notCompared' in outcome ? outcome.notCompared : null;
+  const guessed = sources.filter(({ field, origin }) => origin === 'default' && SILENT.includes(field));
+  const isConfirmed = comparison !== null && comparison.relativeDifference <= comparison.tolerance;
+  const assumed = `${guessed.map(({ field }) => field).join(', ')}: neither the file nor the request says it, so ImageNet's is assumed. If the network was trained otherwise, it is wrong without an error: give \`preprocessing\`, or pictures with reference outputs.`;
+  const warnings = [
+    comparison && differenceWarning(comparison),
+    notCompared?.startsWith('It was tried') ? `The reference was not compared. ${notCompared}` : null,
+    guessed.length > 0 && !isConfirmed ? `Preprocessing ${assumed}` : null,
+  ];
+  return {
+    files: Object.entries(files).map(([name, data]) => fileReceipt(name, data)),
+    conversions: [conversion],
+    preprocessing: network.preprocessing,
+    preprocessingSources: sources,
+    comparison,
+    notCompared,
+    warnings: warnings.filter((warning) => warning !== null),
+  };
 }
 
 /** The receipt of an export of a network that Graft keeps. */

@@ -128,20 +128,6 @@ export interface JobRow {
   readonly createdAt: number;
 }
 
-/** How fast a network of the zoo predicts on an adapter. */
-export interface ZooMeasurementRow {
-  readonly zooId: string;
-  /** Its name as the driver gives it. */
-  readonly adapter: string;
-  readonly isSoftware: number;
-  /** Median for one picture by itself. */
-  readonly millisecondsPerPicture: number;
-  readonly picturesPerSecond: number;
-  readonly batchSize: number;
-  readonly codeVersion: string;
-  readonly measuredAt: number;
-}
-
 export interface Schema {
   uploads: UploadRow;
   networks: NetworkRow;
@@ -155,5 +141,4 @@ export interface Schema {
   evaluations: EvaluationRow;
   exports: ExportRow;
   jobs: JobRow;
-  zooMeasurements: ZooMeasurementRow;
 }

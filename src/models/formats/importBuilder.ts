@@ -1,3 +1,4 @@
+import type { ImportReport } from '../conversion.js';
 import { type ImportProblem, ModelError, unsupported } from '../errors.js';
 import { ancestors, keepWeights, type Model } from '../graph.js';
 import type { Graph, Layer, Network, Preprocessing, WeightTensor } from '../network.js';
@@ -16,6 +17,8 @@ export interface ImportOptions {
   readonly inputSize?: number;
   /** The built-in architecture of a file that holds weights alone; by default it is recognised. */
   readonly architecture?: string;
+  /** Is told what the import does. */
+  readonly report?: ImportReport;
 }
 
 type OmitFromEach<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
@@ -31,6 +34,8 @@ export class ImportBuilder {
   private readonly shapes = new Map<string, number[]>();
   private readonly batched = new Set<string>();
   private readonly weights = new Map<string, WeightTensor>();
+  /** Of all layers that were added. */
+  private readonly kinds: string[] = [];
   readonly problems: ImportProblem[] = [];
 
   constructor(private readonly format: string) {}
@@ -47,12 +52,21 @@ export class ImportBuilder {
       layer.inputs.map((input) => this.completeShape(input)),
     );
     this.layers.set(name, layer);
+    this.kinds.push(layer.kind);
     this.shapes.set(name, shape);
     if (layer.kind === 'input' ? layer.batched : layer.inputs.some((input) => this.batched.has(input))) {
       this.batched.add(name);
     }
     for (const input of layer.inputs) this.read.add(input);
     return name;
+  }
+
+  /** Runs the conversion of an operator or layer of the file and tells the report what it became. */
+  converting<T>(from: string, report: ImportReport | undefined, convert: () => T): T {
+    const before = this.kinds.length;
+    const result = convert();
+    report?.converted(from, this.kinds.slice(before));
+    return result;
   }
 
   /** `wanted`, or `wanted_1`, `wanted_2` ...; the last number is kept, so that many equal names take linear time. */

@@ -156,7 +156,7 @@ class OnnxImporter {
         : value;
     });
     const op = new Operation(node, this.opset, inputs, this.builder, this.parameters, report);
-    const results = this.results(op, before);
+    const results = this.builder.converting(node.operator, this.options.report, () => this.results(op, before));
     node.outputs.forEach((name, index) => {
       if (name !== '') this.define(name, results[index] ?? null);
     });
@@ -264,6 +264,12 @@ function fromMetadata(metadata: ReadonlyMap<string, string>): ImportOptions {
   };
 }
 
+/** Operator sets, and the program that wrote the file. */
+function versionOf({ opsets, producer }: OnnxModel): string {
+  const sets = [...opsets].map(([domain, version]) => `${domain || 'operator set'} ${version}`);
+  return [...sets, ...(producer ? [`written by ${producer.slice(0, 100)}`] : [])].join(', ');
+}
+
 /** Whether bytes look like an ONNX file: a protobuf message that begins with the field ir_version, a small number. */
 export function looksLikeOnnx(bytes: Uint8Array): boolean {
   const version = bytes[1] ?? 0;
@@ -294,9 +300,17 @@ export function importOnnx(
   options: ImportOptions = {},
   readExternal: ReadExternal = () => undefined,
 ): Model {
-  const { inputSize } = options;
-  const graphOptions = inputSize === undefined ? {} : { inputSize };
+  const { inputSize, report } = options;
   const file = readOnnxModel(bytes);
-  const graph = new OnnxImporter(file, graphOptions, true, readExternal).import();
-  return asNetwork(graph, { ...fromMetadata(file.metadata), ...options });
+  const graph = new OnnxImporter(file, { ...(inputSize !== undefined && { inputSize }), report }, true, readExternal);
+  const own = fromMetadata(file.metadata);
+  if (report) {
+    report.version = versionOf(file);
+    report.preprocessing = own.preprocessing ?? {};
+  }
+  return asNetwork(graph.import(), {
+    ...options,
+    preprocessing: { ...own.preprocessing, ...options.preprocessing },
+    classes: options.classes ?? own.classes,
+  });
 }

@@ -14,6 +14,7 @@ import { Field, Float, ID, InputType, Int } from 'type-graphql';
 import { type LayerSelector, type NetworkSource, ServiceError } from '../../services/api.js';
 import { given } from '../inputs.js';
 import { ChannelOrderEnum, FitEnum, InterpolationEnum } from '../enums.js';
+import { ReferenceInput } from './reference.js';
 
 const LARGEST_SEED = 2 ** 31 - 1;
 const LONGEST_NAME = 200;
@@ -185,6 +186,14 @@ export class ImportNetworkInput {
   @IsNotEmpty()
   @MaxLength(100)
   operationId?: string;
+
+  @Field(() => ReferenceInput, {
+    nullable: true,
+    description: 'Computed and compared: the receipt of the first revision says how far the network is from it.',
+  })
+  @IsOptional()
+  @ValidateNested()
+  reference?: ReferenceInput;
 
   @Field(() => PreprocessingInput, { nullable: true, description: 'Where the file does not say it.' })
   @IsOptional()

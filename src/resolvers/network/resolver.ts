@@ -67,11 +67,12 @@ export class NetworkResolver {
     @Arg('input', () => ImportNetworkInput) input: ImportNetworkInput,
     @Ctx() { services }: Context,
   ): Promise<NetworkRecord> {
-    const { preprocessing, source, ...rest } = given(input);
+    const { preprocessing, source, reference, ...rest } = given(input);
     return services.importNetwork({
       ...rest,
       ...(source ? { source: NetworkSourceInput.toSource(source) } : {}),
       ...(preprocessing ? { preprocessing: given(preprocessing) } : {}),
+      ...(reference ? { reference: given(reference) } : {}),
     });
   }
 

@@ -1,7 +1,7 @@
+import { ModelError } from '../../errors.js';
 import type { Model } from '../../graph.js';
 import { unitPreprocessing } from '../../preprocessing.js';
 import { ImportBuilder, type ImportOptions } from '../importBuilder.js';
-import { inFile } from '../tensorflow/inFile.js';
 import { asSame, NotMapped, Target, type Value } from '../tensorflow/value.js';
 import { type Dialect, isKnownActivation } from './activations.js';
 import { Context, type KerasOperand, type WeightSource } from './context.js';
@@ -26,7 +26,10 @@ export function convertKeras(
   const values = new Map<string, Value | null>();
   for (const layer of topology.layers) {
     const problem = (attribute: string | null) => builder.problem(layer.id, layer.className, attribute);
-    values.set(layer.id, convert(builder, layer, values, source, dialect, options, problem));
+    const value = builder.converting(layer.className, options.report, () =>
+      convert(builder, layer, values, source, dialect, options, problem),
+    );
+    values.set(layer.id, value);
   }
   builder.throwProblems();
   const [output, ...others] = topology.outputs.map((id) => values.get(id));
@@ -35,7 +38,9 @@ export function convertKeras(
     builder.problem(topology.name, 'model', `${topology.outputs.length} outputs; Graft takes networks with 1`);
     builder.throwProblems();
   }
-  const preprocessing = { ...filePreprocessing(topology.layers), ...options.preprocessing };
+  const own = filePreprocessing(topology.layers);
+  if (options.report) options.report.preprocessing = own;
+  const preprocessing = { ...own, ...options.preprocessing };
   const target = new Target(builder, topology.name);
   const { layer } = output.order === 'maps' ? output : asSame(target, output);
   return builder.build(topology.name, layer, { ...options, preprocessing });
@@ -83,7 +88,7 @@ function convert(
   try {
     return converter(context);
   } catch (error) {
-    if (!(error instanceof NotMapped)) throw inFile(error, 'Keras model', `${layer.id} (${layer.className})`);
+    if (!(error instanceof NotMapped)) throw inLayer(error, layer);
     problem(error.attribute);
     return null;
   }
@@ -93,6 +98,14 @@ function convert(
 function converterOf(isOperation: boolean, kind: string): Converter | undefined {
   if (isOperation && Object.hasOwn(OPERATIONS, kind)) return OPERATIONS[kind];
   return Object.hasOwn(LAYERS, kind) ? LAYERS[kind] : undefined;
+}
+
+/** Says in which layer of the file a network that does not fit together went wrong. */
+function inLayer(error: unknown, layer: KerasLayer): unknown {
+  if (!(error instanceof ModelError) || error.code !== 'INVALID_NETWORK') return error;
+  return new ModelError('INVALID_FILE', `Keras model: ${layer.id} (${layer.className}): ${error.message}`, [], {
+    cause: error,
+  });
 }
 
 const RAW = new Set(['Rescaling', 'Normalization']);
