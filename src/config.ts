@@ -58,6 +58,8 @@ export interface Config {
   readonly httpProxy: string | null;
   /** Hosts that are reached without a proxy. */
   readonly noProxy: string | null;
+  /** Least time between two checkpoints of a run; 0 makes none. */
+  readonly checkpointMs: number;
   /** JavaScript heap of the worker process, MiB. */
   readonly workerMemoryMb: number;
   /** Time that the worker process has for opening the GPU. */
@@ -194,6 +196,7 @@ export const SETTINGS: { readonly [K in keyof Config]: Setting<Config[K]> } = {
   httpsProxy: { variable: 'HTTPS_PROXY', fallback: null, parse: proxy, isSecret: true, inSmallLetters: true },
   httpProxy: { variable: 'HTTP_PROXY', fallback: null, parse: proxy, isSecret: true, inSmallLetters: true },
   noProxy: { variable: 'NO_PROXY', fallback: null, parse: plainText, inSmallLetters: true },
+  checkpointMs: { variable: 'GRAFT_CHECKPOINT_SECONDS', fallback: '30', parse: integer(0, 86_400, SECOND) },
   workerMemoryMb: { variable: 'GRAFT_WORKER_MEMORY_MB', fallback: '4096', parse: integer(256, 1_048_576) },
   workerStartMs: { variable: 'GRAFT_WORKER_START_SECONDS', fallback: '60', parse: integer(1, 3600, SECOND) },
   workerSilenceMs: { variable: 'GRAFT_WORKER_SILENCE_SECONDS', fallback: '300', parse: integer(5, 86_400, SECOND) },

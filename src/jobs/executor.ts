@@ -8,8 +8,10 @@ import { openEngine, releaseGpu } from '../runtime/gpu.js';
 import { findOnnxRuntime } from '../runtime/onnxRuntime.js';
 import { attachTuner } from '../runtime/tuning.js';
 import { BlobStore } from '../store/blobs.js';
+import { CheckpointFiles } from '../store/checkpointFiles.js';
 import { FeatureFiles } from '../store/featureFiles.js';
 import { wholePicture } from '../training/augmentation/wholePicture.js';
+import { type Checkpoints, readCheckpoint, writeCheckpoint } from '../training/checkpoint.js';
 import { evaluatePlan } from '../training/evaluate.js';
 import type { FeatureStore } from '../training/featureStore.js';
 import { inferenceBatchSize, inputLayer } from '../training/inference.js';
@@ -34,18 +36,22 @@ import type {
   PredictOutcome,
   TrainJob,
   TrainOutcome,
+  WorkerSettings,
 } from './protocol.js';
 import { ProgressThrottle } from './throttle.js';
 
 /** Decoded pictures that are kept for augmentation, which reads all of them in every epoch, in bytes. */
 const WHOLE_PICTURES_BYTES = 2 ** 30;
 
+/** Share of a run's time that its checkpoints may take. */
+const CHECKPOINTS_SHARE = 0.03;
+
 /** Runs jobs on the GPU of this process, over the blobs that the server shares. */
-export const openExecutor: OpenExecutor = async ({ adapter, blobs, features, tuning }) => {
+export const openExecutor: OpenExecutor = async ({ adapter, blobs, features, tuning, checkpoints }) => {
   const engine = await openEngine({ adapter });
   await attachTuner(engine, tuning);
   const store = features && new FeatureFiles(features.folder, { limitBytes: features.limitBytes, onProblem: warn });
-  return new GpuExecutor(engine, await BlobStore.open(blobs), store);
+  return new GpuExecutor(engine, await BlobStore.open(blobs), store, checkpoints);
 };
 
 const warn = (error: unknown) => console.error('Features cannot be kept for later runs:', error);
@@ -59,6 +65,7 @@ class GpuExecutor implements Executor {
     private readonly engine: Engine,
     private readonly blobs: BlobStore,
     private readonly featureStore: FeatureStore | null,
+    private readonly checkpoints: WorkerSettings['checkpoints'],
   ) {
     const { vendor, architecture, description, isSoftware, features } = engine.adapter;
     this.device = { vendor, architecture, description, isSoftware, kernelFamily: engine.kernelFamily, features };
@@ -103,10 +110,26 @@ class GpuExecutor implements Executor {
       options: job.options,
       signal: context.signal,
       onProgress: (event) => (throttle.accepts(event) ? context.onProgress(event) : undefined),
+      checkpoints: await this.checkpointsOf(job),
     });
     const lastWeights = await this.store(last);
     const bestWeights = best === last ? lastWeights : await this.store(best);
     return { ...rest, bestWeights, lastWeights };
+  }
+
+  /** Another adapter or another kernel family computes other bits: its checkpoints are not gone on from. */
+  private async checkpointsOf({ run }: TrainJob): Promise<Checkpoints | undefined> {
+    if (!this.checkpoints) return undefined;
+    const { folder, everySeconds } = this.checkpoints;
+    const files = new CheckpointFiles(folder);
+    const owner = JSON.stringify(this.device);
+    const bytes = await files.read(run);
+    return {
+      resume: bytes && readCheckpoint(bytes, owner),
+      everySeconds,
+      largestShare: CHECKPOINTS_SHARE,
+      save: (checkpoint) => files.write(run, writeCheckpoint(checkpoint, owner)),
+    };
   }
 
   private async evaluate(job: EvaluateJob, { signal }: JobContext): Promise<EvaluationResult> {

@@ -10,6 +10,8 @@ export interface ModelReference {
 
 export interface TrainJob {
   readonly kind: 'train';
+  /** The run: names its checkpoint. */
+  readonly run: string;
   readonly model: ModelReference;
   readonly train: readonly Sample[];
   readonly validation: readonly Sample[];
@@ -110,6 +112,8 @@ export interface WorkerSettings {
   /** Part of the name of the adapter to compute on; null: the fastest. */
   readonly adapter: string | null;
   readonly tuning: TuningSettings;
+  /** Folder of the checkpoints and the least time between two of a run; null: runs begin anew when the worker dies. */
+  readonly checkpoints: { readonly folder: string; readonly everySeconds: number } | null;
 }
 
 export interface JobContext {

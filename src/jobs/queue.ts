@@ -80,6 +80,12 @@ export async function countJobs(queries: Queries): Promise<{ queued: number; run
   return { queued: of('QUEUED'), running: of('RUNNING') };
 }
 
+/** The runs that are not over. */
+export async function queuedRuns(queries: Queries): Promise<Set<string>> {
+  const rows = await queries.selectFrom('jobs').select('runId').execute();
+  return new Set(rows.map(({ runId }) => runId));
+}
+
 /** Takes the oldest waiting job, in one statement, so that two readers never take the same. */
 export async function claimNext(queries: Queries, owner: string): Promise<Claim | null> {
   const row = await queries

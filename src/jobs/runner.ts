@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Database, Queries } from '../store/database.js';
+import type { CheckpointFiles } from '../store/checkpointFiles.js';
 import { samplesOf } from '../store/datasets.js';
 import { insertRevision, wholeRevisionsById } from '../store/networks.js';
 import { appendEvent, type RunChange, runsById } from '../store/runs.js';
@@ -18,6 +19,7 @@ import {
   LEASE_MS,
   newOwner,
   putBack,
+  queuedRuns,
   requestCancel,
   retireOwner,
   withdraw,
@@ -46,11 +48,13 @@ export class RunQueue {
     private readonly supervisor: Supervisor,
     private readonly logger: Logger,
     private readonly observer: RunObserver = NO_OBSERVER,
+    private readonly checkpoints: CheckpointFiles | null = null,
   ) {}
 
   /** Takes up what earlier processes left behind, then works until `stop`. */
   async start(): Promise<void> {
     await this.database.background(() => this.recover());
+    await this.checkpoints?.keepOnly(await this.database.background(() => queuedRuns(this.database.queries)));
     this.loop = this.database.background(() => this.work());
   }
 
@@ -163,6 +167,7 @@ export class RunQueue {
     if (!run || !revision) throw new ClaimLost();
     const job: TrainJob = {
       kind: 'train',
+      run: claim.runId,
       model: { networkJson: revision.networkJson, weightsHash: revision.weightsHash },
       train: await samplesOf(queries, run.datasetId, 'train'),
       validation: await samplesOf(queries, run.datasetId, 'validation'),
@@ -195,6 +200,7 @@ export class RunQueue {
       const event = { state, attempt: claim.attempt, progress: null };
       await appendEvent(queries, claim.runId, event, { ...change, ...more, finishedAt });
     });
+    await this.checkpoints?.remove(claim.runId);
     const began = this.current?.runId === claim.runId ? this.current.began : null;
     this.observer.stateChanged(state, began === null ? {} : { secondsRun: (finishedAt - began) / 1000 });
   }

@@ -61,6 +61,7 @@ export const RunEventKindEnum = {
   STATE: 'state',
   PHASE: 'phase',
   COMPILED: 'compiled',
+  RESUMED: 'resumed',
   PICTURES: 'pictures',
   STEP: 'step',
   EPOCH: 'epoch',
@@ -75,6 +76,10 @@ registerEnumType(RunEventKindEnum, {
     COMPILED: {
       description:
         'The training is laid out on the device: `partSize`, `parts`, `dispatchesPerStep`, `deviceBytes`, `seconds`, `tuningSeconds`.',
+    },
+    RESUMED: {
+      description:
+        'The run goes on from a checkpoint after the worker or the server died: within `epoch`, whose first `step` steps are done.',
     },
     PICTURES: {
       description: 'Feature extraction or evaluation got on: `done`, `total`, `picturesPerSecond`, `etaSeconds`.',

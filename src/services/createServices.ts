@@ -7,6 +7,7 @@ import type { RunObserver } from '../jobs/observer.js';
 import { RunQueue } from '../jobs/runner.js';
 import { Supervisor } from '../jobs/supervisor.js';
 import { BlobStore } from '../store/blobs.js';
+import { CheckpointFiles } from '../store/checkpointFiles.js';
 import { Database } from '../store/database.js';
 import type { Services } from './api.js';
 import type { Context } from './context.js';
@@ -46,6 +47,7 @@ export async function createServices(config: Config, options: ServicesOptions): 
     logger.warn({ err: error }, 'a connection to the database broke'),
   );
 
+  const checkpoints = config.checkpointMs > 0 ? join(config.dataDir, 'checkpoints') : null;
   const supervisor = new Supervisor({
     settings: {
       executor: (options.executor ?? new URL('../jobs/executor.js', import.meta.url)).href,
@@ -55,6 +57,7 @@ export async function createServices(config: Config, options: ServicesOptions): 
           ? { folder: join(config.dataDir, 'features'), limitBytes: config.featureCacheBytes }
           : null,
       adapter: config.adapter,
+      checkpoints: checkpoints === null ? null : { folder: checkpoints, everySeconds: config.checkpointMs / 1000 },
       tuning: { mode: config.tuning, budgetMs: config.tuningBudgetMs, folder: join(config.dataDir, 'tuning') },
     },
     limits: {
@@ -66,7 +69,14 @@ export async function createServices(config: Config, options: ServicesOptions): 
     logger,
   });
   const events = new RunEvents(database);
-  const queue = new RunQueue(database, events, supervisor, logger, options.observer);
+  const queue = new RunQueue(
+    database,
+    events,
+    supervisor,
+    logger,
+    options.observer,
+    checkpoints === null ? null : new CheckpointFiles(checkpoints),
+  );
   const closing = new AbortController();
   const downloads = openDownloads(config, installation.version);
   const context: Context = {

@@ -113,28 +113,52 @@ export const eventsAfter = (
     .execute();
 
 /**
- * The newest events of each run's last try, oldest first, at most EVENTS_PER_RUN of each: what a run that began again after
- * a crash reported before it is left out.
+ * The newest events of each run, oldest first, at most EVENTS_PER_RUN of each. Of tries that a crash ended, only what the next one
+ * went on from is there: nothing, where that began anew.
  */
 export async function eventsOfRuns(queries: Queries, runIds: readonly string[]): Promise<RunEventRow[][]> {
   if (runIds.length === 0) return [];
   const ranked = queries
     .selectFrom('runEvents')
     .select(['runId', 'sequence', 'at', 'state', 'attempt', 'progress'])
-    .select(sql<number>`max(attempt) over (partition by run_id)`.as('lastAttempt'))
     .select(sql<number>`row_number() over (partition by run_id order by sequence desc)`.as('age'))
     .where('runId', 'in', runIds);
   const rows = await queries
     .selectFrom(ranked.as('ranked'))
     .select(['runId', 'sequence', 'at', 'state', 'attempt', 'progress'])
-    .whereRef('attempt', '=', 'lastAttempt')
     .where('age', '<=', EVENTS_PER_RUN)
     .orderBy('runId')
     .orderBy('sequence')
     .execute();
   const byRun = new Map<string, RunEventRow[]>(runIds.map((id) => [id, []]));
   for (const row of rows) byRun.get(row.runId)?.push(row);
-  return runIds.map((id) => byRun.get(id) ?? []);
+  return runIds.map((id) => effectiveEvents(byRun.get(id) ?? []));
+}
+
+/** What an event says of where a run is; see `ProgressEvent`. */
+interface Place {
+  readonly type?: string;
+  readonly epoch?: number;
+  readonly step?: number;
+}
+
+/** Whether what an event tells had happened by then: the end of an earlier epoch, or a step up to the one of the checkpoint. */
+function isBefore({ type, epoch = 0, step = 0 }: Place, resumed: Place): boolean {
+  const [atEpoch, atStep] = [resumed.epoch ?? 0, resumed.step ?? 0];
+  if (type === 'epoch') return epoch < atEpoch;
+  return type === 'step' && (epoch < atEpoch || (epoch === atEpoch && step <= atStep));
+}
+
+function effectiveEvents(rows: readonly RunEventRow[]): RunEventRow[] {
+  const events = rows.map((row) => ({ row, place: (row.progress === null ? {} : JSON.parse(row.progress)) as Place }));
+  let kept: typeof events = [];
+  for (const attempt of new Set(rows.map((row) => row.attempt))) {
+    const own = events.filter(({ row }) => row.attempt === attempt);
+    const resumed = own.find(({ place }) => place.type === 'resumed');
+    kept = resumed ? kept.filter(({ place }) => isBefore(place, resumed.place)) : [];
+    kept.push(...own);
+  }
+  return kept.map(({ row }) => row);
 }
 
 /** A new run, waiting; call it in a transaction, with `appendEvent` and the queue's `enqueue`. */

@@ -8,6 +8,7 @@ import { tuned } from '../kernels/tuner.js';
 import type { Network, Weights } from '../models/network.js';
 import { partCounts, partsOfBatch, slicePictures } from './batchParts.js';
 import { sumOfWeights } from './classWeights.js';
+import { take, type TrainingCheckpoint } from './checkpoint.js';
 import { DeviceWeights } from './deviceWeights.js';
 import { TrainingError } from './errors.js';
 import { weightOf } from './fold.js';
@@ -280,9 +281,40 @@ export class TrainableHead {
 
   /** The network's weights with what the head has learned so far. */
   async snapshot(): Promise<Weights> {
+    return this.withLearned(await this.learned());
+  }
+
+  /** All that the next step depends on; `restore` brings it back, to the bit. */
+  async save(): Promise<{ readonly steps: number; readonly tensors: Map<string, Float32Array> }> {
+    const { optimizer, device } = this.ready.parts;
+    const tensors = new Map<string, Float32Array>(await optimizer.save());
+    const statistics = await device.read(trainedNames(this.partition).statistics);
+    for (const [name, { data }] of statistics) tensors.set(statisticKey(name), data);
+    return { steps: this.steps, tensors };
+  }
+
+  /** Throws CHECKPOINT_MISMATCH where the tensors are not those of this run. */
+  restore({ steps, tensors }: Pick<TrainingCheckpoint, 'steps' | 'tensors'>): void {
+    const { optimizer, device } = this.ready.parts;
+    optimizer.restore((name, length) => take(tensors, name, length));
+    for (const name of trainedNames(this.partition).statistics) {
+      this.engine.write(device.get(name), take(tensors, statisticKey(name), weightOf(this.weights, name).data.length));
+    }
+    this.steps = steps;
+  }
+
+  /** The weights that the head trains, as they are now. */
+  async learned(): Promise<Map<string, Float32Array>> {
     const { parameters, statistics } = trainedNames(this.partition);
-    const learned = await this.ready.parts.device.read([...parameters.map(({ name }) => name), ...statistics]);
-    return new Map([...this.weights].map(([name, weight]) => [name, learned.get(name) ?? weight]));
+    const read = await this.ready.parts.device.read([...parameters.map(({ name }) => name), ...statistics]);
+    return new Map(Array.from(read, ([name, { data }]) => [name, data]));
+  }
+
+  /** The network's weights with those that were learned in the place of their own. */
+  withLearned(learned: ReadonlyMap<string, Float32Array>): Weights {
+    return new Map(
+      Array.from(this.weights, ([name, { shape, data }]) => [name, { shape, data: learned.get(name) ?? data }]),
+    );
   }
 
   dispose(): void {
@@ -292,6 +324,8 @@ export class TrainableHead {
     this.compiled = null;
   }
 }
+
+const statisticKey = (name: string): string => `statistic ${name}`;
 
 interface PlanBuilders {
   readonly training: ReadonlyMap<number, PlanBuilder>;

@@ -1,6 +1,7 @@
 import type { Engine } from '../kernels/engine.js';
 import type { Network, Weights } from '../models/network.js';
 import { AugmentedPictures } from './augmentation/augmentedPictures.js';
+import { type BestEpoch, CheckpointClock, type Checkpoints, type TrainingCheckpoint } from './checkpoint.js';
 import { checkClassWeights, weightsOfClasses } from './classWeights.js';
 import { ahead, batchesOf } from './ahead.js';
 import { TrainingError } from './errors.js';
@@ -29,6 +30,8 @@ export interface TrainingRequest {
   readonly options: TrainingOptions;
   readonly signal: AbortSignal;
   readonly onProgress: (event: ProgressEvent) => void | Promise<void>;
+  /** Keeps where the run is, so that another process can go on from there with the same bits. */
+  readonly checkpoints?: Checkpoints;
 }
 
 export interface TrainingResult {
@@ -130,6 +133,12 @@ interface Measured {
 
 class Training {
   private steps = 0;
+  private secondsFeatures = 0;
+  /** Seconds of training before this process took the run up. */
+  private secondsBefore = 0;
+  private best: BestEpoch | null = null;
+  private bestEpoch = 0;
+  private readonly clock: CheckpointClock | null;
   private stopped: 'no' | 'cancelled' | 'budget' = 'no';
   private trainingStarted = 0;
 
@@ -138,7 +147,14 @@ class Training {
     private readonly source: FeatureSource,
     private readonly training: TrainingInputs,
     private readonly head: TrainableHead,
-  ) {}
+  ) {
+    const { checkpoints } = request;
+    this.clock = checkpoints ? new CheckpointClock(checkpoints) : null;
+  }
+
+  private get secondsTrain(): number {
+    return this.secondsBefore + (performance.now() - this.trainingStarted) / 1000;
+  }
 
   private get batchSize(): number {
     return Math.min(this.request.options.batchSize, this.request.train.length);
@@ -159,30 +175,40 @@ class Training {
       await this.source.prepare(hashes, this.request.signal, (done, total) => meter.pictures(done, total));
     }
     this.trainingStarted = performance.now();
-    const secondsFeatures = (this.trainingStarted - featuresStarted) / 1000;
+    this.secondsFeatures = (this.trainingStarted - featuresStarted) / 1000;
     await onProgress({ type: 'phase', phase: 'training' });
-    const { best, bestEpoch } = await this.epochs();
+    const resumed = this.request.checkpoints?.resume ?? null;
+    if (resumed) await this.resume(resumed);
+    await this.epochs(resumed);
     const last = await this.head.snapshot();
     return {
-      best: best ?? last,
+      best: this.best ? this.head.withLearned(this.best.weights) : last,
       last,
-      bestEpoch,
+      bestEpoch: this.bestEpoch,
       steps: this.steps,
-      secondsFeatures,
-      secondsTrain: (performance.now() - this.trainingStarted) / 1000,
+      secondsFeatures: this.secondsFeatures,
+      secondsTrain: this.secondsTrain,
       cancelled: this.stopped === 'cancelled',
     };
   }
 
-  private async epochs(): Promise<{ best: Weights | null; bestEpoch: number }> {
+  private async resume(checkpoint: TrainingCheckpoint): Promise<void> {
+    const { epoch, batches, best, steps, secondsFeatures, secondsTrain } = checkpoint;
+    this.head.restore(checkpoint);
+    this.steps = steps;
+    this.secondsFeatures += secondsFeatures;
+    this.secondsBefore = secondsTrain;
+    this.best = best;
+    this.bestEpoch = best?.epoch ?? (this.request.validation.length === 0 ? epoch - 1 : 0);
+    await this.request.onProgress({ type: 'resumed', epoch, step: batches });
+  }
+
+  private async epochs(resumed: TrainingCheckpoint | null): Promise<void> {
     const { options, validation, onProgress } = this.request;
     const meter = new ProgressMeter(onProgress);
-    let best: Weights | null = null;
-    let bestMeasured: Measured | null = null;
-    let bestEpoch = 0;
-    for (let epoch = 1; epoch <= options.epochs && this.stopped === 'no'; epoch++) {
+    for (let epoch = resumed?.epoch ?? 1; epoch <= options.epochs && this.stopped === 'no'; epoch++) {
       const started = performance.now();
-      const trained = await this.epoch(epoch, meter);
+      const trained = await this.epoch(epoch, meter, resumed?.epoch === epoch ? resumed : null);
       if (trained === null || this.isCancelled()) break;
       const validated = validation.length > 0 ? await this.validate() : null;
       await onProgress({
@@ -195,14 +221,12 @@ class Training {
         validationAccuracy: validated?.accuracy ?? null,
         seconds: (performance.now() - started) / 1000,
       });
-      if (validated === null) bestEpoch = epoch;
-      else if (bestMeasured === null || isBetter(validated, bestMeasured)) {
-        best = await this.head.snapshot();
-        bestMeasured = validated;
-        bestEpoch = epoch;
+      if (validated === null) this.bestEpoch = epoch;
+      else if (this.best === null || isBetter(validated, this.best)) {
+        this.best = { epoch, ...validated, weights: await this.head.learned() };
+        this.bestEpoch = epoch;
       }
     }
-    return { best, bestEpoch };
   }
 
   private isCancelled(): boolean {
@@ -212,20 +236,22 @@ class Training {
 
   private isOverBudget(): boolean {
     const { maxSeconds } = this.request.options;
-    return maxSeconds !== null && performance.now() - this.trainingStarted >= maxSeconds * 1000;
+    return maxSeconds !== null && this.secondsTrain >= maxSeconds;
   }
 
   /**
    * One pass over the training pictures. A step's result is read while the next one runs, so that the GPU never waits;
-   * the next batches are loaded meanwhile too. Null where no step was taken.
+   * the next batches are loaded meanwhile too. `from` says where in the epoch to begin. Null where no step was taken.
    */
-  private async epoch(epoch: number, meter: ProgressMeter): Promise<Measured | null> {
+  private async epoch(
+    epoch: number,
+    meter: ProgressMeter,
+    from: Pick<TrainingCheckpoint, 'batches' | 'lossSum' | 'correct' | 'seen'> | null,
+  ): Promise<Measured | null> {
     const { train, options } = this.request;
     const order = Array.from(epochOrder(train.length, options.seed, epoch), (at) => train[at] as Sample);
     const batches = batchesOf(order, this.batchSize);
-    let lossSum = 0;
-    let correct = 0;
-    let seen = 0;
+    let { batches: index, lossSum, correct, seen } = from ?? { batches: 0, lossSum: 0, correct: 0, seen: 0 };
     let pending: { finish: () => Promise<BatchResult>; step: number; size: number } | null = null;
     const settle = async () => {
       if (!pending) return;
@@ -248,8 +274,7 @@ class Training {
       );
     };
     const load = (batch: readonly Sample[]) => this.training.load(batch, epoch, this.head.partSizes(batch.length));
-    let index = 0;
-    for await (const [batch, inputs] of ahead(batches, BATCHES_AHEAD, load)) {
+    for await (const [batch, inputs] of ahead(batches.slice(index), BATCHES_AHEAD, load)) {
       if (this.isCancelled()) break;
       const labels = Uint32Array.from(batch, ({ label }) => label);
       const finish = this.head.trainStep(inputs, labels, options.learningRate);
@@ -261,9 +286,22 @@ class Training {
         this.stopped = 'budget';
         break;
       }
+      if (this.clock?.isDue) {
+        await settle();
+        await this.clock.during(() => this.save({ epoch, batches: index, lossSum, correct, seen }));
+      }
     }
     await settle();
     return seen === 0 ? null : { loss: lossSum / seen, accuracy: correct / seen };
+  }
+
+  private async save(
+    place: Pick<TrainingCheckpoint, 'epoch' | 'batches' | 'lossSum' | 'correct' | 'seen'>,
+  ): Promise<void> {
+    const { secondsFeatures, secondsTrain, best } = this;
+    const { tensors } = await this.head.save();
+    const times = { steps: this.steps, secondsFeatures, secondsTrain };
+    await this.request.checkpoints?.save({ ...place, ...times, best, tensors });
   }
 
   private async validate(): Promise<Measured> {

@@ -107,6 +107,8 @@ export interface CompiledRun {
 
 export type ProgressEvent =
   | ({ readonly type: 'compiled' } & CompiledRun)
+  /** The run goes on from a checkpoint of an earlier try: within `epoch`, whose first `step` steps are done. */
+  | { readonly type: 'resumed'; readonly epoch: number; readonly step: number }
   | { readonly type: 'phase'; readonly phase: 'compiling' | 'features' | 'training' | 'evaluating' }
   /** Feature extraction or evaluation: pictures done of all. */
   | {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Writable } from 'node:stream';
 import { after, before, describe, test } from 'node:test';
 import pino from 'pino';
@@ -57,7 +58,9 @@ describe('jobs on the GPU, in a worker process', () => {
         done();
       },
     });
-    services = await createServices(testConfig(folder.path), { logger: pino({ level: 'info' }, log) });
+    services = await createServices(testConfig(folder.path, { checkpointMs: 1 }), {
+      logger: pino({ level: 'info' }, log),
+    });
     const { id } = await upload(services, 'colours.zip', await colourArchive(random));
     const dataset = await services.createDataset({ name: 'colours', uploadId: id, testShare: 0.3 });
     assert.deepEqual(
@@ -186,6 +189,8 @@ describe('jobs on the GPU, in a worker process', () => {
     const network = await importSmall(services, CLASSES, 5);
     const { id } = await train(network, { epochs: 400, seed: 9 });
     await underWay(services, id);
+    const checkpoints = join(folder.path, 'checkpoints');
+    while ((await readdir(checkpoints).catch(() => [])).length === 0) await sleep(20);
     const victim = pids.at(-1) as number;
     process.kill(victim, 'SIGKILL');
     // The API answers while there is no worker.
@@ -196,8 +201,21 @@ describe('jobs on the GPU, in a worker process', () => {
     const states = events.map(({ state }) => state).filter((state, index, all) => state !== all[index - 1]);
     assert.deepEqual(states, ['QUEUED', 'RUNNING', 'QUEUED', 'RUNNING', 'SUCCEEDED']);
     assert.notEqual(pids.at(-1), victim);
+    assert.ok(
+      events.some(({ progress }) => progress?.type === 'resumed'),
+      'it goes on from a checkpoint',
+    );
+    const [story = []] = await services.eventsOfRuns([id]);
+    const epochs = story.flatMap(({ progress }) => (progress?.type === 'epoch' ? [progress.epoch] : []));
+    assert.deepEqual(
+      epochs,
+      Array.from({ length: 400 }, (_, i) => i + 1),
+      'each epoch once',
+    );
+    // Nothing is left of a run that is over.
+    while ((await readdir(checkpoints)).length > 0) await sleep(20);
 
-    // The second try is the run that it would have been.
+    // It is the run that it would have been.
     const twin = await importSmall(services, CLASSES, 5);
     const same = await ended(services, (await train(twin, { epochs: 400, seed: 9 })).id);
     const [a, b] = [await weightsOf(run.lastRevisionId as string), await weightsOf(same.lastRevisionId as string)];

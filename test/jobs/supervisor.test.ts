@@ -28,6 +28,7 @@ async function supervised(
       executor: FAKE_EXECUTOR.href,
       blobs: folder.path,
       features: null,
+      checkpoints: null,
       adapter: null,
       tuning: { mode: 'off', budgetMs: 1000, folder: folder.path },
     },

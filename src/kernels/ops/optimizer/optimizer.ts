@@ -119,6 +119,28 @@ export class Optimizer {
     if (this.lossScale) this.engine.write(this.lossScale, Float32Array.of(INITIAL_LOSS_SCALE));
   }
 
+  /** What the next update depends on, by name. */
+  private memory(): Map<string, DeviceTensor> {
+    const memory = new Map([['control', this.control]]);
+    if (this.lossScale) memory.set('loss scale', this.lossScale);
+    for (const tensors of [this.values, ...this.state]) {
+      for (const chunk of tensors.chunks) memory.set(chunk.label, chunk);
+    }
+    return memory;
+  }
+
+  /** Parameters and state as they are now, by name; `restore` brings them back, to the bit. */
+  async save(): Promise<Map<string, Float32Array<ArrayBuffer>>> {
+    const saved = new Map<string, Float32Array<ArrayBuffer>>();
+    for (const [name, tensor] of this.memory()) saved.set(name, await this.engine.read(tensor));
+    return saved;
+  }
+
+  /** `saved` gives what was saved, and has to have the length asked for. Call it between two updates. */
+  restore(saved: (name: string, length: number) => Float32Array): void {
+    for (const [name, tensor] of this.memory()) this.engine.write(tensor, saved(name, elementCount(tensor.shape)));
+  }
+
   /** Skipped updates so far. */
   async skippedUpdates(): Promise<number> {
     const control = await this.engine.read(this.control);
