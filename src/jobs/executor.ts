@@ -1,6 +1,7 @@
 import { DecodingPictureSource } from '../datasets/pictureSource.js';
 import type { Engine } from '../kernels/engine.js';
 import { readSafetensors, writeSafetensors } from '../models/formats/safetensors.js';
+import { initializeWeights } from '../models/initialize.js';
 import type { Network, Preprocessing, Weights } from '../models/network.js';
 import { networkFromJson } from '../models/networkJson.js';
 import type { ComparisonOutcome } from '../models/receipt.js';
@@ -16,6 +17,7 @@ import { evaluatePlan } from '../training/evaluate.js';
 import type { FeatureStore } from '../training/featureStore.js';
 import { inferenceBatchSize, inputLayer } from '../training/inference.js';
 import { predictPictures } from '../training/predict.js';
+import { measureSpeed, type Speed } from '../training/speed.js';
 import { trainNetwork } from '../training/trainer.js';
 import type { EvaluationResult, PictureSource } from '../training/types.js';
 import { compareExport, generatedPictures } from './compareExport.js';
@@ -31,6 +33,7 @@ import type {
   JobContext,
   JobResult,
   ModelReference,
+  MeasureJob,
   OpenExecutor,
   PredictJob,
   PredictOutcome,
@@ -83,6 +86,8 @@ class GpuExecutor implements Executor {
         return this.predict(job, context);
       case 'compareExport':
         return this.compareExport(job);
+      case 'measure':
+        return this.measure(job, context);
       case 'compareReference':
         return this.compareReference(job);
     }
@@ -161,6 +166,14 @@ class GpuExecutor implements Executor {
       }
     }
     return outcomes;
+  }
+
+  /** Nothing else runs on the device meanwhile (see `Supervisor.run`), so that plans that are kept can make room. */
+  private measure(job: MeasureJob, { signal }: JobContext): Promise<Speed> {
+    this.plans.clear();
+    const network = networkFromJson(job.networkJson);
+    const { batchSize, seconds } = job;
+    return measureSpeed(this.engine, network, initializeWeights(network, 1), { batchSize, seconds, signal });
   }
 
   private async compareExport(job: CompareExportJob): Promise<ComparisonOutcome> {

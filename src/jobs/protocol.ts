@@ -1,5 +1,6 @@
 import type { ComparisonOutcome } from '../models/receipt.js';
 import type { TuningSettings } from '../runtime/tuning.js';
+import type { Speed } from '../training/speed.js';
 import type { EvaluationResult, Prediction, ProgressEvent, Sample, TrainingOptions } from '../training/types.js';
 
 /** A revision as the worker needs it: the layers, and the blob with the weights. */
@@ -49,6 +50,14 @@ export interface CompareExportJob {
   /** Blobs of picture files, beside those that are generated. */
   readonly pictures: readonly { readonly name: string; readonly hash: string }[];
 }
+/** How fast a network predicts. Its weights are random: they change nothing about the time. */
+export interface MeasureJob {
+  readonly kind: 'measure';
+  readonly networkJson: string;
+  readonly batchSize: number;
+  /** For each of the two measurements. */
+  readonly seconds: number;
+}
 /** Our engine against outputs that were given with a file. */
 export interface CompareReferenceJob {
   readonly kind: 'compareReference';
@@ -64,7 +73,7 @@ export interface CompareReferenceJob {
   /** Blob of the ONNX file that the network came from; null for other formats. */
   readonly onnx: string | null;
 }
-export type Job = TrainJob | EvaluateJob | PredictJob | CompareExportJob | CompareReferenceJob;
+export type Job = TrainJob | EvaluateJob | PredictJob | CompareExportJob | CompareReferenceJob | MeasureJob;
 
 export interface TrainOutcome {
   /** Blobs with the weights, as safetensors. */
@@ -86,6 +95,7 @@ export interface JobResults {
   readonly evaluate: EvaluationResult;
   readonly predict: readonly PredictOutcome[];
   readonly compareExport: ComparisonOutcome;
+  readonly measure: Speed;
   readonly compareReference: ComparisonOutcome;
 }
 export type JobResult = JobResults[Job['kind']];

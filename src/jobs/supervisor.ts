@@ -36,7 +36,7 @@ const MAX_WAITING_REQUESTS = 64;
 /**
  * Keeps one worker process for the jobs that come: starts it with the first, restarts it when it dies, and gives each job
  * that it took down a typed error. One training and one evaluation or prediction run side by side, so that a long run does
- * not hold up predictions.
+ * not hold up predictions. A measurement of speed has the worker to itself.
  */
 export class Supervisor {
   /** Every process from its fork to its end. */
@@ -88,8 +88,7 @@ export class Supervisor {
     signal: AbortSignal = new AbortController().signal,
     onProgress: (event: ProgressEvent) => void = () => undefined,
   ): Promise<ResultOf<J>> {
-    const lane = job.kind === 'train' ? this.trainings : this.requests;
-    return lane.run(signal, async () => {
+    const task = async () => {
       const worker = await this.acquire();
       if (signal.aborted) throw abortedError();
       try {
@@ -100,7 +99,11 @@ export class Supervisor {
         if ((error as JobError).code === 'DEVICE_LOST') this.retire(worker, error as JobError);
         throw error;
       }
-    });
+    };
+    if (job.kind === 'train') return this.trainings.run(signal, task);
+    // What a measurement would find beside a training is another number every time.
+    if (job.kind === 'measure') return this.trainings.run(signal, () => this.requests.run(signal, task));
+    return this.requests.run(signal, task);
   }
 
   /** Ends the worker; jobs that it has, or that wait, fail with STOPPED. */

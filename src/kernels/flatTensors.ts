@@ -30,7 +30,7 @@ export class FlatLayout {
       if (elements > largest) {
         throw new EngineError(
           'LIMIT_EXCEEDED',
-          `${name} [${shape.join(', ')}] has ${elements} elements; this adapter binds at most ${largest} at once.`,
+          `${name} [${shape.join(', ')}] has ${elements} elements; this adapter binds at most ${largest} at once. It cannot train there; freeze its layer, or leave it out.`,
         );
       }
       const last = chunks.at(-1);

@@ -14,6 +14,7 @@ import {
 import { looksLikePytorch, readPytorch } from './formats/pytorch.js';
 import { isSafetensorsIndex, readShardedSafetensors } from './formats/shardedSafetensors.js';
 import { importTfjs, isTfjsModel } from './formats/tfjs.js';
+import { importTflite, looksLikeTflite } from './formats/tflite.js';
 import { looksLikeZip, openZip } from './formats/zip/archive.js';
 import type { Model } from './graph.js';
 import type { Layer, Weights } from './network.js';
@@ -25,7 +26,7 @@ import { endInLogits } from './surgery.js';
 import { validateNetwork } from './validate.js';
 import { modelOfWeights } from './weightsOnly.js';
 
-export type ModelFormat = 'safetensors' | 'pytorch' | 'onnx' | 'tfjs' | 'keras' | 'folder';
+export type ModelFormat = 'safetensors' | 'pytorch' | 'onnx' | 'tfjs' | 'keras' | 'tflite' | 'folder';
 export type ModelFiles = Readonly<Record<string, Uint8Array>>;
 
 export interface ImportedModel extends Model {
@@ -43,6 +44,7 @@ const TITLES: Readonly<Record<ModelFormat, string>> = {
   onnx: 'ONNX',
   tfjs: 'TF.js layers-model',
   keras: 'Keras',
+  tflite: 'TensorFlow Lite',
   folder: 'exported folder',
 };
 
@@ -147,6 +149,9 @@ function recognise(name: string, bytes: Uint8Array, files: ModelFiles): Candidat
   if (looksLikeHdf5(bytes)) {
     return { name, format: 'keras', rank: 0, read: (options) => importKerasH5(bytes, options) };
   }
+  if (looksLikeTflite(bytes)) {
+    return { name, format: 'tflite', rank: 0, read: (options) => importTflite(bytes, options) };
+  }
   const archive = looksLikeZip(bytes) ? openZip(bytes) : null;
   if (archive && isKerasArchive(archive)) {
     return { name, format: 'keras', rank: 0, read: (options) => importKerasArchive(archive, options) };
@@ -204,7 +209,7 @@ function unknownFormat(files: ModelFiles): ModelError {
     return `${name} is ${foreign ? foreign.advice : 'nothing known'}`;
   });
   const known =
-    'ONNX, safetensors, PyTorch checkpoints, TF.js models (model.json and its weight files), and Keras .h5 and .keras';
+    'ONNX, safetensors, PyTorch checkpoints, TF.js models (model.json and its weight files), Keras .h5 and .keras, and TensorFlow Lite';
   return new ModelError('UNKNOWN_FORMAT', `Graft imports ${known}; ${seen.join('; ')}.`);
 }
 

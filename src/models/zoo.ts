@@ -41,16 +41,21 @@ async function readCheckpoint(entry: ZooEntry, weights: ZooWeights, read: ReadZo
   return { network, weights: tensors };
 }
 
-/** The architecture of a zoo entry with random weights, whether or not weights of it are published. */
-export function buildZooNetwork(entry: ZooEntry, seed: number): Model {
+/** The architecture of a zoo entry with all of its outputs, without weights. */
+export function zooArchitecture(entry: ZooEntry): Network {
   const { architecture, inputSize, preprocessing } = entry;
-  const network: Network = {
+  return {
     ...buildArchitecture(architecture, {
       inputSize: inputSize[1],
       ...(entry.classes ? { classes: entry.classes } : {}),
     }),
     preprocessing,
   };
+}
+
+/** The architecture of a zoo entry with random weights, whether or not weights of it are published. */
+export function buildZooNetwork(entry: ZooEntry, seed: number): Model {
+  const network = zooArchitecture(entry);
   return { network, weights: initializeWeights(network, seed) };
 }
 

@@ -12,6 +12,7 @@ import type {
   RunEvent,
   RunRecord,
   Services,
+  ZooMeasurement,
 } from '../services/api.js';
 import type { Receipt } from '../models/receipt.js';
 import type { Split } from '../training/types.js';
@@ -28,6 +29,7 @@ export interface Loaders {
   readonly dataset: DataLoader<string, DatasetRecord | null>;
   readonly run: DataLoader<string, RunRecord | null>;
   readonly receipt: DataLoader<string, Receipt | null>;
+  readonly measurements: DataLoader<string, readonly ZooMeasurement[]>;
   readonly exports: DataLoader<string, readonly ExportRecord[]>;
   readonly layers: DataLoader<string, readonly LayerSummary[]>;
   readonly classCounts: DataLoader<string, readonly ClassCount[]>;
@@ -68,6 +70,7 @@ export function createLoaders(services: Services, options: { readonly cache: boo
     dataset: loader((ids) => services.datasetsById(ids)),
     run: loader((ids) => services.runsById(ids)),
     receipt: loader((ids) => services.receiptsOfRevisions(ids)),
+    measurements: loader((ids) => services.measurementsOfZoo(ids)),
     exports: loader((ids) => services.exportsOfRevisions(ids)),
     layers: loader((ids) => services.layersOfRevisions(ids)),
     classCounts: loader((ids) => services.classCountsOfDatasets(ids)),

@@ -108,6 +108,26 @@ export interface ZooEntry {
   readonly top5: number | null;
 }
 
+/** How fast a network of the zoo predicts on an adapter, pictures of its input's size, decoding aside. */
+export interface ZooMeasurement {
+  readonly zooId: string;
+  readonly adapter: string;
+  readonly isSoftware: boolean;
+  /** Median for one picture by itself. */
+  readonly millisecondsPerPicture: number;
+  /** In batches of `batchSize`. */
+  readonly picturesPerSecond: number;
+  readonly batchSize: number;
+  readonly codeVersion: string;
+  readonly measuredAt: number;
+}
+/** One network of a request to measure several; one that fails does not keep the others from it. */
+export interface ZooMeasurementOutcome {
+  readonly zooId: string;
+  readonly measurement: ZooMeasurement | null;
+  readonly error: string | null;
+}
+
 /** Where a network's files are fetched from. Exactly one. */
 export interface NetworkSource {
   readonly url?: string;
@@ -333,6 +353,10 @@ export interface Services {
     pretrained?: boolean;
     operationId?: string;
   }): Promise<NetworkRecord>;
+  /** Of each network, on every adapter that it was measured on, newest first. */
+  measurementsOfZoo(zooIds: readonly string[]): Promise<(readonly ZooMeasurement[])[]>;
+  /** Measures one network after the other on the worker's adapter, and keeps what was found. */
+  measureZooNetworks(input: { zooIds: readonly string[]; seconds?: number }): Promise<readonly ZooMeasurementOutcome[]>;
   /** The state of a download now, and whenever it has changed, until it is over. One that has not begun is waited for. */
   watchDownload(operationId: string): AsyncIterableIterator<DownloadRecord>;
   /** Ends a download; false where none of that name is under way. */

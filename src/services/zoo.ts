@@ -2,18 +2,36 @@ import type { ReadOptions } from '../downloads/downloader.js';
 import { DownloadError } from '../downloads/errors.js';
 import { ModelError } from '../models/errors.js';
 import type { Model } from '../models/graph.js';
+import type { Network } from '../models/network.js';
+import { networkToJson } from '../models/networkJson.js';
 import type { ZooEntry as Entry, ZooFile as File, ZooSource as Source } from '../models/zoo/manifest.js';
-import { buildZooNetwork, readZooNetwork } from '../models/zoo.js';
+import { buildZooNetwork, readZooNetwork, zooArchitecture } from '../models/zoo.js';
+import { measurementsOf, saveMeasurement } from '../store/measurements.js';
 import { insertNetwork } from '../store/networks.js';
-import { ServiceError, type Services, type ZooEntry } from './api.js';
+import type { ZooMeasurementRow } from '../store/schema.js';
+import {
+  ServiceError,
+  type ServiceErrorCode,
+  type Services,
+  type ZooEntry,
+  type ZooMeasurement,
+  type ZooMeasurementOutcome,
+} from './api.js';
 import type { Context } from './context.js';
-import { checkName, checkSeed, DEFAULT_SEED } from './inputs.js';
+import { toServiceError } from './errors.js';
+import { badInput, checkName, checkSeed, DEFAULT_SEED } from './inputs.js';
+import { request } from './jobRequest.js';
 import { newRevision, storeWeights } from './models.js';
 
-type ZooServices = Pick<Services, 'zoo' | 'createNetwork'>;
+type ZooServices = Pick<Services, 'zoo' | 'createNetwork' | 'measurementsOfZoo' | 'measureZooNetworks'>;
+
+const MAX_MEASURED = 200;
+const MEASURED_BATCH = 8;
+const DEFAULT_SECONDS = 2;
+const MAX_SECONDS = 60;
 
 export function zooServices(context: Context): ZooServices {
-  const { installation, database, blobs, downloads } = context;
+  const { installation, database, queries, blobs, downloads } = context;
   const zoo = installation.zoo.map(toZooEntry);
 
   return {
@@ -31,7 +49,59 @@ export function zooServices(context: Context): ZooServices {
       const first = newRevision(model.network, await storeWeights(blobs, model.weights), null, summary);
       return database.transaction((transaction) => insertNetwork(transaction, checkedName, first));
     },
+
+    async measurementsOfZoo(zooIds) {
+      return (await measurementsOf(queries, zooIds)).map((rows) => rows.map(toMeasurement));
+    },
+
+    async measureZooNetworks({ zooIds, seconds = DEFAULT_SECONDS }) {
+      if (zooIds.length < 1 || zooIds.length > MAX_MEASURED) {
+        throw badInput(`A measurement takes 1 to ${MAX_MEASURED} networks; got ${zooIds.length}.`);
+      }
+      if (!(seconds > 0 && seconds <= MAX_SECONDS)) {
+        throw badInput(`seconds is above 0 and at most ${MAX_SECONDS}; got ${seconds}.`);
+      }
+      const entries = zooIds.map((id) => findEntry(context, id));
+      const outcomes: ZooMeasurementOutcome[] = [];
+      for (const entry of entries) outcomes.push(await measure(context, entry, seconds));
+      return outcomes;
+    },
   };
+}
+
+/** Codes after which the next network would fail in the same way. */
+const WORKER_CODES: readonly ServiceErrorCode[] = ['WORKER_UNAVAILABLE', 'TIMEOUT', 'LIMIT_EXCEEDED'];
+
+async function measure(context: Context, entry: Entry, seconds: number): Promise<ZooMeasurementOutcome> {
+  try {
+    const networkJson = networkToJson(await measurableNetwork(context, entry));
+    const speed = await request(context, { kind: 'measure', networkJson, batchSize: MEASURED_BATCH, seconds });
+    const device = await context.supervisor.ready();
+    const row = {
+      zooId: entry.id,
+      adapter: device.description || `${device.vendor} ${device.architecture}`.trim(),
+      isSoftware: device.isSoftware ? 1 : 0,
+      ...speed,
+      codeVersion: context.installation.version,
+      measuredAt: Date.now(),
+    };
+    await saveMeasurement(context.queries, row);
+    return { zooId: entry.id, measurement: toMeasurement(row), error: null };
+  } catch (error) {
+    const known = toServiceError(error);
+    if (!(known instanceof ServiceError) || WORKER_CODES.includes(known.code)) throw known;
+    return { zooId: entry.id, measurement: null, error: known.message };
+  }
+}
+
+/** What predicts: of weights that are cut, the part that is taken. Those lie with Graft; nothing is downloaded for a measurement. */
+async function measurableNetwork(context: Context, entry: Entry): Promise<Network> {
+  if (!entry.weights?.cutAfter) return zooArchitecture(entry);
+  return (await readPretrained(context, entry, {})).network;
+}
+
+function toMeasurement({ isSoftware, ...row }: ZooMeasurementRow): ZooMeasurement {
+  return { ...row, isSoftware: isSoftware === 1 };
 }
 
 function findEntry({ installation: { zoo } }: Context, zooId: string): Entry {

@@ -170,8 +170,29 @@ const receipts: Migration = {
   },
 };
 
+const zooMeasurements: Migration = {
+  async up({ schema }: Kysely<unknown>) {
+    await schema
+      .createTable('zoo_measurements')
+      .addColumn('zoo_id', 'text', (column) => column.notNull())
+      .addColumn('adapter', 'text', (column) => column.notNull())
+      .addColumn('is_software', 'integer', (column) => column.notNull())
+      .addColumn('milliseconds_per_picture', 'double precision', (column) => column.notNull())
+      .addColumn('pictures_per_second', 'double precision', (column) => column.notNull())
+      .addColumn('batch_size', 'integer', (column) => column.notNull())
+      .addColumn('code_version', 'text', (column) => column.notNull())
+      .addColumn('measured_at', 'bigint', (column) => column.notNull())
+      .addPrimaryKeyConstraint('zoo_measurements_key', ['zoo_id', 'adapter'])
+      .execute();
+  },
+};
+
 /** In order. A released migration never changes; a new one is appended. */
-export const MIGRATIONS: Readonly<Record<string, Migration>> = { '0001_initial': initial, '0002_receipts': receipts };
+export const MIGRATIONS: Readonly<Record<string, Migration>> = {
+  '0001_initial': initial,
+  '0002_receipts': receipts,
+  '0003_zoo_measurements': zooMeasurements,
+};
 
 /** Brings the schema up to date; the table kysely_migration holds what was done. Throws INVALID_DATABASE. */
 export async function migrate<T>(db: Kysely<T>, migrations = MIGRATIONS): Promise<void> {

@@ -128,6 +128,20 @@ export interface JobRow {
   readonly createdAt: number;
 }
 
+/** How fast a network of the zoo predicts on an adapter. */
+export interface ZooMeasurementRow {
+  readonly zooId: string;
+  /** Its name as the driver gives it. */
+  readonly adapter: string;
+  readonly isSoftware: number;
+  /** Median for one picture by itself. */
+  readonly millisecondsPerPicture: number;
+  readonly picturesPerSecond: number;
+  readonly batchSize: number;
+  readonly codeVersion: string;
+  readonly measuredAt: number;
+}
+
 export interface Schema {
   uploads: UploadRow;
   networks: NetworkRow;
@@ -141,4 +155,5 @@ export interface Schema {
   evaluations: EvaluationRow;
   exports: ExportRow;
   jobs: JobRow;
+  zooMeasurements: ZooMeasurementRow;
 }

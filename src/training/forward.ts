@@ -1,6 +1,7 @@
 import type { Activation } from '../kernels/ops/activation/kinds.js';
 import { conv2d } from '../kernels/ops/conv2d/conv2d.js';
 import { dropout, dropPictures } from '../kernels/ops/dropout/dropout.js';
+import type { ChannelRange } from '../kernels/ops/channelShuffle/interleave.js';
 import type { PlanBuilder } from '../kernels/planBuilder.js';
 import type { Tensor } from '../kernels/tensor.js';
 import { kernelActivation } from '../models/layers/activation.js';
@@ -10,9 +11,11 @@ import { inRows } from '../models/layers/layout.js';
 import { definitionOf } from '../models/layers/registry.js';
 import type { Conv2dLayer, Graph, Layer, Weights } from '../models/network.js';
 import { inferShapes } from '../models/shapes.js';
+import { denseInParts, exceedsBinding } from './denseParts.js';
 import type { DeviceWeights } from './deviceWeights.js';
 import { TrainingError } from './errors.js';
 import { type FoldedConvolution, foldBatchNorm, foldScale, unfolded, weightOf } from './fold.js';
+import { allChannels, channelsTaken, interleaved, interleaves, separate, takesChannels } from './interleaving.js';
 import { cutAtBottlenecks, joinSegments } from './segments.js';
 
 export interface ForwardOptions {
@@ -62,6 +65,8 @@ class ForwardBuilder {
   private values: Map<string, Tensor>;
   /** Layers whose work a fused kernel of an earlier layer does: no value of their own. */
   private readonly swallowed = new Set<string>();
+  /** Values that are not computed: the layer that reads them takes channels of another value. */
+  private readonly ranges = new Map<string, ChannelRange>();
   private readonly consumers = new Map<string, Layer[]>();
   private readonly position: Map<string, number>;
   /** Layers that pass on what they read, and the values that stand for theirs. */
@@ -186,11 +191,46 @@ class ForwardBuilder {
   private layer(layer: Layer, planned: ReadonlySet<string>): void {
     if (layer.kind === 'conv2d') return this.convolution(layer, planned);
     if (layer.kind === 'dense2d') return this.convolution(asConvolution(layer), planned);
+    if (this.isReadInPlace(layer, planned) || this.interleaving(layer, planned)) return;
     const definition = definitionOf(layer.kind);
     if (!definition.build) throw new TrainingError('INVALID_NETWORK', `The input ${layer.name} was given no value.`);
     const inputs = layer.inputs.map((name) => this.value(name, layer)) as unknown as Inputs<Tensor>;
     const fused = definition.fusesActivation ? this.fusedActivation(layer, planned) : { activation: null, last: layer };
+    if (layer.kind === 'dense' && this.isFixed(layer) && exceedsBinding(this.b, layer, this.weights)) {
+      const value = denseInParts(this.b, layer, inputs[0], this.device, this.weights, fused.activation);
+      this.values.set(fused.last.name, value);
+      return;
+    }
     this.values.set(fused.last.name, definition.build(this.context(layer), layer, inputs, fused.activation));
+  }
+
+  /** Leaves channels that are taken for an interleaving to that, which copies them once. */
+  private isReadInPlace(layer: Layer, planned: ReadonlySet<string>): boolean {
+    if (this.options.mode !== 'eval' || !takesChannels(layer)) return false;
+    const next = this.soleConsumer(layer, planned);
+    if (!next || !interleaves(next, this.soleConsumer(next, planned))) return false;
+    this.ranges.set(layer.name, channelsTaken(layer, this.value(layer.inputs[0], layer)));
+    return true;
+  }
+
+  /** A concatenation with the shuffle of channels behind it. */
+  private interleaving(layer: Layer, planned: ReadonlySet<string>): boolean {
+    const next = this.soleConsumer(layer, planned);
+    if (!next || !interleaves(layer, next)) return false;
+    const result = interleaved(
+      this.b,
+      layer.inputs.map((name) => this.ranges.get(name) ?? allChannels(this.value(name, layer))),
+    );
+    if (result) {
+      this.values.set(next.name, result);
+      this.swallowed.add(next.name);
+      return true;
+    }
+    for (const name of layer.inputs) {
+      const range = this.ranges.get(name);
+      if (range) this.values.set(name, separate(this.b, range));
+    }
+    return false;
   }
 
   private context(layer: Layer): BuildContext {

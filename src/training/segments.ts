@@ -1,7 +1,14 @@
 import type { Layer } from '../models/network.js';
 
 /** Layers that do their work inside the kernel of the layer before them: no segment begins with one. */
-const FUSED: ReadonlySet<Layer['kind']> = new Set(['batchNorm', 'activation', 'add', 'dropout', 'stochasticDepth']);
+const FUSED: ReadonlySet<Layer['kind']> = new Set([
+  'batchNorm',
+  'activation',
+  'add',
+  'dropout',
+  'stochasticDepth',
+  'channelShuffle',
+]);
 
 /**
  * Cuts layers (in topological order) where only one value of theirs goes on, so that a segment can be computed again from the

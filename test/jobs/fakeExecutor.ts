@@ -4,7 +4,15 @@
  */
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Job, JobContext, JobResult, OpenExecutor, TrainJob, TrainOutcome } from '../../src/jobs/protocol.js';
+import type {
+  Job,
+  JobContext,
+  JobResult,
+  MeasureJob,
+  OpenExecutor,
+  TrainJob,
+  TrainOutcome,
+} from '../../src/jobs/protocol.js';
 import { EngineError } from '../../src/kernels/errors.js';
 import { readSafetensors, writeSafetensors } from '../../src/models/formats/safetensors.js';
 import { networkFromJson } from '../../src/models/networkJson.js';
@@ -30,7 +38,7 @@ export const openExecutor: OpenExecutor = async (settings) => {
     loseDevice = resolve;
   });
 
-  async function accident(job: Job): Promise<void> {
+  async function accident(job: Exclude<Job, MeasureJob>): Promise<void> {
     const classes = networkFromJson(job.model.networkJson).classes ?? [];
     if (classes.includes('exit')) process.exit(3);
     if (classes.includes('kill')) process.kill(process.pid, 'SIGKILL');
@@ -88,6 +96,10 @@ export const openExecutor: OpenExecutor = async (settings) => {
     },
     lost,
     async run(job: Job, context: JobContext): Promise<JobResult> {
+      if (job.kind === 'measure') {
+        if (job.networkJson.includes('alexnet')) throw new EngineError('OUT_OF_MEMORY', 'The GPU is out of memory.');
+        return { millisecondsPerPicture: 12.5, picturesPerSecond: 100, batchSize: job.batchSize };
+      }
       await accident(job);
       if (job.kind === 'train') return train(job, context);
       if (job.kind === 'evaluate') {

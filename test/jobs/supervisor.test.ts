@@ -57,6 +57,23 @@ describe('the supervisor', () => {
       assert.equal(supervisor.status().state, 'READY');
     }));
 
+  test('gives a measurement of speed the worker to itself', () =>
+    supervised(async (supervisor) => {
+      const order: string[] = [];
+      const done = (name: string) => () => void order.push(name);
+      const abort = new AbortController();
+      const training = supervisor
+        .run({ ...prediction('slow'), kind: 'train' } as never, abort.signal)
+        .catch(() => order.push('training'));
+      const asked = supervisor.run(prediction()).then(done('prediction'));
+      const measuring = supervisor.run({ kind: 'measure', networkJson: '', batchSize: 8, seconds: 1 });
+      const measured = measuring.then(done('measurement'));
+      const later = supervisor.run(prediction()).then(done('later'));
+      await Promise.all([asked, training, measured, later]);
+      assert.ok(order.indexOf('measurement') > order.indexOf('training'), order.join());
+      assert.ok(order.indexOf('measurement') > order.indexOf('prediction'), order.join());
+    }));
+
   test('kills a worker that hangs', () =>
     supervised(
       async (supervisor) => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { EngineError } from '../../src/kernels/errors.js';
 import { channelShuffle } from '../../src/kernels/ops/channelShuffle/channelShuffle.js';
+import { interleave } from '../../src/kernels/ops/channelShuffle/interleave.js';
 import { concat } from '../../src/kernels/ops/concat/concat.js';
 import { expand } from '../../src/kernels/ops/expand/expand.js';
 import { flatten } from '../../src/kernels/ops/flatten/flatten.js';
@@ -115,6 +116,33 @@ function shuffleCase(x: Shape, layout: LayoutKind, groups: number): OpCase {
   );
 }
 
+/** Channel j * 2 + p of the result is channel first[p] + j of part p. */
+function interleaving(
+  name: string,
+  shapes: readonly [Shape, Shape],
+  layout: LayoutKind,
+  first: readonly [number, number],
+  count: number,
+): OpCase {
+  const shape = shapes[0].map((size, axis) => (axis === 1 ? 2 * count : size));
+  return {
+    name: `interleave ${name}, ${layout}`,
+    inputs: { x: { shape: shapes[0], layout }, z: { shape: shapes[1], layout } },
+    build: (b, t) =>
+      interleave(b, [
+        { tensor: t.x as Tensor, first: first[0], count },
+        { tensor: t.z as Tensor, first: first[1], count },
+      ]),
+    reference: (values) =>
+      Float64Array.from(indicesOf(shape), (index) => {
+        const channel = index[1] as number;
+        const part = channel % 2;
+        const from = index.map((at, axis) => (axis === 1 ? (first[part] as number) + Math.floor(channel / 2) : at));
+        return (part === 0 ? values.x : values.z)?.[offsetOf(from, shapes[part] as Shape)] as number;
+      }),
+  };
+}
+
 /** The logical order stays: element i of the result is element i. */
 function sameOrder(
   name: string,
@@ -175,6 +203,46 @@ const CASES: OpCase[] = [
   transposeCase([2, 3, 5, 7], 'rows', [3, 2, 1, 0]),
   transposeCase([5, 3], 'rows', [1, 0]),
   transposeCase([4, 3, 2, 6], 'rows', [0, 1, 2, 3]),
+  interleaving(
+    'whole maps',
+    [
+      [2, 3, 3, 5],
+      [2, 3, 3, 5],
+    ],
+    'rows',
+    [0, 0],
+    3,
+  ),
+  interleaving(
+    'channels',
+    [
+      [2, 7, 3, 5],
+      [2, 4, 3, 5],
+    ],
+    'rows',
+    [2, 1],
+    3,
+  ),
+  interleaving(
+    'vectors',
+    [
+      [5, 4],
+      [5, 6],
+    ],
+    'rows',
+    [1, 2],
+    3,
+  ),
+  interleaving(
+    'channels',
+    [
+      [2, 7, 3],
+      [2, 4, 3],
+    ],
+    'dense',
+    [3, 0],
+    4,
+  ),
   sliceCase([2, 7, 3, 5], 'rows', [{ axis: 1, start: 2, end: 5 }], [2, 3, 3, 5], { 1: [2, 1] }),
   sliceCase([2, 7, 3, 5], 'rows', [{ axis: 1, start: 1, step: 2 }], [2, 3, 3, 5], { 1: [1, 2] }),
   sliceCase(
@@ -356,6 +424,9 @@ describe(`ops that move elements, seed ${seed} (GRAFT_TEST_SEED repeats it)`, ()
     refused('INVALID_SHAPE', () => split(b, x, 1, [2, 3]));
     refused('INVALID_SHAPE', () => expand(b, x, [4, 1, 1]));
     refused('INVALID_SHAPE', () => channelShuffle(b, x, 4));
+    const part = (count: number) => ({ tensor: x, first: 0, count });
+    refused('INVALID_SHAPE', () => interleave(b, [part(2), part(3)]));
+    refused('INVALID_SHAPE', () => interleave(b, []));
     refused('INVALID_SHAPE', () => squeeze(b, x, [0]));
     refused('INVALID_SHAPE', () => concat(b, [x, b.input('other', [2, 6, 3, 4])], 1));
     refused('INVALID_SHAPE', () => toRows(b, b.input('vector', [elementCount([3, 3])], { layout: 'dense' })));

@@ -82,6 +82,22 @@ const CASES: Readonly<Record<string, Parameters<typeof chain>[1][]>> = {
     { kind: 'softmax', axis: 1 },
   ],
   zeroPad: [{ kind: 'zeroPad', padding: { top: 1, left: 2, bottom: 0, right: 3 } }],
+  'zeros in front of the largest pixel and of a mean': [
+    { kind: 'zeroPad', padding: { top: 1, left: 1, bottom: 2, right: 1 }, name: 'pad' },
+    { kind: 'maxPool', ...pooling, padding: { top: 0, left: 0, bottom: 0, right: 0 }, name: 'largest' },
+    {
+      kind: 'averagePool',
+      ...pooling,
+      padding: { top: 0, left: 0, bottom: 0, right: 0 },
+      inputs: ['pad'],
+      name: 'mean',
+    },
+    { kind: 'concat', axis: 1, inputs: ['largest', 'mean'] },
+  ],
+  'zeros in front of the largest pixel': [
+    { kind: 'zeroPad', padding: { top: 1, left: 1, bottom: 2, right: 1 } },
+    { kind: 'maxPool', ...pooling, padding: { top: 0, left: 0, bottom: 0, right: 0 } },
+  ],
   'the input passed on': [],
 };
 

@@ -165,6 +165,43 @@ describe('networks of the zoo', () => {
     await own.remove();
   });
 
+  test('are measured one after the other; the newest measurement on an adapter is kept', async () => {
+    assert.deepEqual(await services.measurementsOfZoo(['squeezenet1_0', 'alexnet']), [[], []]);
+    const visits = server.visits.length;
+    const zooIds = ['squeezenet1_0', 'alexnet', 'mobilenet_v2_nsfw'];
+    const outcomes = await services.measureZooNetworks({ zooIds, seconds: 0.1 });
+    assert.deepEqual(
+      outcomes.map(({ zooId, measurement }) => [zooId, measurement?.picturesPerSecond ?? null]),
+      [
+        ['squeezenet1_0', 100],
+        ['alexnet', null],
+        ['mobilenet_v2_nsfw', 100],
+      ],
+    );
+    assert.match(outcomes[1]?.error ?? '', /out of memory/);
+    const { measurement } = outcomes[0] as (typeof outcomes)[0];
+    assert.ok(measurement);
+    const { measuredAt, adapter, ...rest } = measurement;
+    assert.match(adapter, /^fake in \d+$/);
+    assert.ok(Math.abs(measuredAt - Date.now()) < 60_000);
+    const { version: codeVersion } = installation;
+    assert.deepEqual(rest, {
+      zooId: 'squeezenet1_0',
+      isSoftware: true,
+      millisecondsPerPicture: 12.5,
+      picturesPerSecond: 100,
+      batchSize: 8,
+      codeVersion,
+    });
+    const [again] = await services.measureZooNetworks({ zooIds: ['squeezenet1_0'] });
+    assert.deepEqual(await services.measurementsOfZoo(['alexnet', 'squeezenet1_0']), [[], [again?.measurement]]);
+    assert.equal(server.visits.length, visits, 'nothing is downloaded');
+    await assert.rejects(services.measureZooNetworks({ zooIds: [] }), hasCode('BAD_USER_INPUT', /1 to 200/));
+    const slow = services.measureZooNetworks({ zooIds: ['alexnet'], seconds: 1000 });
+    await assert.rejects(slow, hasCode('BAD_USER_INPUT', /at most 60/));
+    await assert.rejects(services.measureZooNetworks({ zooIds: ['nothing'] }), hasCode('NOT_FOUND'));
+  });
+
   test('a mirror is asked first', async () => {
     const own = await temporaryFolder();
     const mirror = await fileServer(serve(file));

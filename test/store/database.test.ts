@@ -76,6 +76,8 @@ describeStores('the database', (store) => {
     try {
       const { headRevisionId } = await network(database, 'old');
       const run = (text: string) => sql.raw(text).execute(database.queries);
+      // What later migrations made goes first.
+      await run('drop table zoo_measurements');
       await run('drop table exports');
       await run('alter table revisions drop column receipt');
       await run("delete from kysely_migration where name <> '0001_initial'");

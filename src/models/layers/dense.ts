@@ -1,5 +1,7 @@
 import { dense as denseOp } from '../../kernels/ops/dense/dense.js';
 import { flatten } from '../../kernels/ops/flatten/flatten.js';
+import type { PlanBuilder } from '../../kernels/planBuilder.js';
+import type { Tensor } from '../../kernels/tensor.js';
 import type { LayerBase, LayerShape } from '../network.js';
 import type { Conv2dLayer } from './convolution.js';
 import { asMap, define, fail, ONE_INPUT, product, show } from './definition.js';
@@ -21,6 +23,12 @@ function features(layer: DenseLayer, shape: LayerShape): number {
   return fits ? size : fail(layer, `its input must be a vector [N, F]; got ${show(shape)}: flatten it first.`);
 }
 
+/** [N, F] of [N, F] or [N, F, 1, 1]. */
+export function asVector(b: PlanBuilder, x: Tensor): Tensor {
+  const rows = inRows(b, x);
+  return rows.shape.length === 4 ? flatten(b, rows) : rows;
+}
+
 export const dense = define<DenseLayer>({
   kind: 'dense',
   inputs: ONE_INPUT,
@@ -36,10 +44,8 @@ export const dense = define<DenseLayer>({
   multiplyAdds: (_, [input], output) => product(input.slice(1)) * product(output),
   fusesActivation: true,
   build(context, layer, [x], activation) {
-    const rows = inRows(context.b, x);
-    const vector = rows.shape.length === 4 ? flatten(context.b, rows) : rows;
     const bias = layer.bias === null ? null : context.parameter(layer.bias);
-    return denseOp(context.b, vector, context.kernel(layer.weight), { bias, activation });
+    return denseOp(context.b, asVector(context.b, x), context.kernel(layer.weight), { bias, activation });
   },
 });
 

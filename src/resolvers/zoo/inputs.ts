@@ -1,5 +1,5 @@
-import { IsNotEmpty, IsOptional, Max, MaxLength, Min } from 'class-validator';
-import { ArgsType, Field, ID, InputType, Int } from 'type-graphql';
+import { ArrayMaxSize, ArrayMinSize, ArrayUnique, IsNotEmpty, IsOptional, Max, MaxLength, Min } from 'class-validator';
+import { ArgsType, Field, Float, ID, InputType, Int } from 'type-graphql';
 
 const LARGEST_SEED = 2 ** 31 - 1;
 const LONGEST_NAME = 200;
@@ -37,6 +37,25 @@ export class CreateNetworkInput {
   @IsNotEmpty()
   @MaxLength(LONGEST_OPERATION_ID)
   operationId?: string;
+}
+
+@InputType({ description: 'Which networks of the zoo to measure.' })
+export class MeasureZooNetworksInput {
+  @Field(() => [ID], { description: 'Their `id`s in `zoo`, up to 200. They are measured one after the other.' })
+  @ArrayMinSize(1)
+  @ArrayMaxSize(200)
+  @ArrayUnique()
+  zooIds!: string[];
+
+  @Field(() => Float, {
+    nullable: true,
+    description:
+      'Time for each of the two measurements of a network, up to 60 s; default 2. Slow networks take longer.',
+  })
+  @IsOptional()
+  @Min(0.01)
+  @Max(60)
+  seconds?: number;
 }
 
 @ArgsType()

@@ -1,11 +1,17 @@
 import { Arg, Args, Ctx, FieldResolver, ID, Mutation, Query, Resolver, Root, Subscription } from 'type-graphql';
-import type { DownloadRecord, NetworkRecord, ZooEntry } from '../../services/api.js';
+import type {
+  DownloadRecord,
+  NetworkRecord,
+  ZooEntry,
+  ZooMeasurement,
+  ZooMeasurementOutcome,
+} from '../../services/api.js';
 import type { Context } from '../context.js';
 import { given } from '../inputs.js';
 import { Network } from '../network/types.js';
 import { listCost } from '../pagination.js';
-import { CreateNetworkInput, DownloadProgressArgs } from './inputs.js';
-import { DownloadProgress, InputSize, ZooNetwork } from './types.js';
+import { CreateNetworkInput, DownloadProgressArgs, MeasureZooNetworksInput } from './inputs.js';
+import { DownloadProgress, InputSize, ZooMeasurementResult, ZooMeasurementType, ZooNetwork } from './types.js';
 
 /** Entries of the zoo, for the cost of a query. */
 const USUAL_ENTRIES = 60;
@@ -23,6 +29,25 @@ export class ZooResolver {
   @FieldResolver(() => InputSize, { description: 'Size of the pictures that it takes.' })
   input(@Root() { inputSize: [channels, height, width] }: ZooEntry): InputSize {
     return { channels, height, width };
+  }
+
+  @FieldResolver(() => [ZooMeasurementType], {
+    description: 'How fast it was on each adapter that it was measured on, newest first.',
+    complexity: listCost(2),
+  })
+  measurements(@Root() { id }: ZooEntry, @Ctx() { loaders }: Context): Promise<readonly ZooMeasurement[]> {
+    return loaders.measurements.load(id);
+  }
+
+  @Mutation(() => [ZooMeasurementResult], {
+    description:
+      'Measures how fast networks of the zoo predict on the adapter of this server, waiting for a training that runs. The newest measurement of a network on an adapter is kept. Nothing is downloaded.',
+  })
+  measureZooNetworks(
+    @Arg('input', () => MeasureZooNetworksInput) input: MeasureZooNetworksInput,
+    @Ctx() { services }: Context,
+  ): Promise<readonly ZooMeasurementOutcome[]> {
+    return services.measureZooNetworks(given(input));
   }
 
   @Mutation(() => Network, {

@@ -1,7 +1,7 @@
 import { Field, Float, ID, Int, ObjectType } from 'type-graphql';
 import { DownloadStateEnum, ZooSourceKindEnum } from '../enums.js';
 import { PreprocessingType } from '../network/types.js';
-import { SafeInt } from '../scalars.js';
+import { DateTime, SafeInt } from '../scalars.js';
 
 @ObjectType({ description: 'Size of the pictures that a network takes.' })
 export class InputSize {
@@ -123,5 +123,43 @@ export class DownloadProgress {
   totalBytes!: number | null;
 
   @Field(() => String, { nullable: true, description: 'Why it failed.' })
+  error!: string | null;
+}
+
+@ObjectType('ZooMeasurement', {
+  description: 'How fast a network of the zoo predicts on an adapter, pictures of its input size, decoding aside.',
+})
+export class ZooMeasurementType {
+  @Field({ description: 'The adapter, as its driver names it.' })
+  adapter!: string;
+
+  @Field({ description: 'Whether the adapter computes on the CPU.' })
+  isSoftware!: boolean;
+
+  @Field(() => Float, { description: 'Median time for one picture by itself.' })
+  millisecondsPerPicture!: number;
+
+  @Field(() => Float, { description: 'Pictures per second in batches of `batchSize`.' })
+  picturesPerSecond!: number;
+
+  @Field(() => Int, { description: 'Pictures in a batch.' })
+  batchSize!: number;
+
+  @Field({ description: "Graft's version." })
+  codeVersion!: string;
+
+  @Field(() => DateTime, { description: 'When it was measured.' })
+  measuredAt!: number;
+}
+
+@ObjectType({ description: 'What came of measuring one network.' })
+export class ZooMeasurementResult {
+  @Field(() => ID, { description: 'The network.' })
+  zooId!: string;
+
+  @Field(() => ZooMeasurementType, { nullable: true, description: 'What was found; null where it failed.' })
+  measurement!: ZooMeasurementType | null;
+
+  @Field(() => String, { nullable: true, description: 'Why it failed, such as too little memory on the device.' })
   error!: string | null;
 }

@@ -1,7 +1,7 @@
-import { ModelError } from '../../errors.js';
 import type { Model } from '../../graph.js';
 import { unitPreprocessing } from '../../preprocessing.js';
 import { ImportBuilder, type ImportOptions } from '../importBuilder.js';
+import { inFile } from '../tensorflow/inFile.js';
 import { asSame, NotMapped, Target, type Value } from '../tensorflow/value.js';
 import { type Dialect, isKnownActivation } from './activations.js';
 import { Context, type KerasOperand, type WeightSource } from './context.js';
@@ -88,7 +88,7 @@ function convert(
   try {
     return converter(context);
   } catch (error) {
-    if (!(error instanceof NotMapped)) throw inLayer(error, layer);
+    if (!(error instanceof NotMapped)) throw inFile(error, 'Keras model', `${layer.id} (${layer.className})`);
     problem(error.attribute);
     return null;
   }
@@ -98,14 +98,6 @@ function convert(
 function converterOf(isOperation: boolean, kind: string): Converter | undefined {
   if (isOperation && Object.hasOwn(OPERATIONS, kind)) return OPERATIONS[kind];
   return Object.hasOwn(LAYERS, kind) ? LAYERS[kind] : undefined;
-}
-
-/** Says in which layer of the file a network that does not fit together went wrong. */
-function inLayer(error: unknown, layer: KerasLayer): unknown {
-  if (!(error instanceof ModelError) || error.code !== 'INVALID_NETWORK') return error;
-  return new ModelError('INVALID_FILE', `Keras model: ${layer.id} (${layer.className}): ${error.message}`, [], {
-    cause: error,
-  });
 }
 
 const RAW = new Set(['Rescaling', 'Normalization']);

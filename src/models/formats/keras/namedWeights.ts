@@ -23,6 +23,8 @@ export function namedWeights(weights: ReadonlyMap<string, Constant>): WeightSour
       bySuffix.set(suffix, bySuffix.has(suffix) ? 'ambiguous' : weight);
     }
   }
+  // Each weight has one layer: a damaged file cannot make one large weight many.
+  const taken = new Set<Constant>();
   return {
     find(layer, weightName) {
       const candidates = (ALTERNATIVES[weightName] ?? [weightName]).flatMap((name) => [
@@ -32,6 +34,8 @@ export function namedWeights(weights: ReadonlyMap<string, Constant>): WeightSour
       ]);
       const weight = candidates.find((candidate) => candidate !== undefined);
       if (weight === 'ambiguous') fail(`several weights of the file could be ${layer.id}/${weightName}.`);
+      if (weight && taken.has(weight)) fail(`two layers could have the weight ${layer.id}/${weightName}.`);
+      if (weight) taken.add(weight);
       return weight;
     },
   };

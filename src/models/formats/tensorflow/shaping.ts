@@ -169,3 +169,28 @@ export function squeeze(target: Target, value: Value, axes: readonly number[] | 
     shape.filter((_, axis) => axis > 0 && !gone[axis]),
   );
 }
+
+/** [N, H, W, b b C] -> [N, b H, b W, C]. */
+export function depthToSpace(target: Target, value: Value, block: number): Value {
+  const [, height, width, channels] = target.shape(value) as [number, number, number, number];
+  const depth = channels / (block * block);
+  if (target.shape(value).length !== 4 || !Number.isInteger(depth)) return notMapped(`block_size = ${block}`);
+  const blocks = reshape(target, value, [height, width, block, block, depth], `${target.name}_blocks`);
+  return reshape(target, swapped(target, blocks), [height * block, width * block, depth]);
+}
+
+/** [N, b H, b W, C] -> [N, H, W, b b C]. */
+export function spaceToDepth(target: Target, value: Value, block: number): Value {
+  const [, height, width, channels] = target.shape(value) as [number, number, number, number];
+  const [rows, columns] = [height / block, width / block];
+  const fits = target.shape(value).length === 4 && Number.isInteger(rows) && Number.isInteger(columns);
+  if (!fits) return notMapped(`block_size = ${block}`);
+  const blocks = reshape(target, value, [rows, block, columns, block, channels], `${target.name}_blocks`);
+  return reshape(target, swapped(target, blocks), [rows, columns, block * block * channels]);
+}
+
+/** Axes 2 and 3 of [N, ., ., ., ., .] change places. */
+function swapped(target: Target, { layer }: Value): Value {
+  const base = { name: `${target.name}_turned`, inputs: [layer] };
+  return { layer: target.builder.add({ ...base, kind: 'transpose', permutation: [0, 1, 3, 2, 4, 5] }), order: 'same' };
+}

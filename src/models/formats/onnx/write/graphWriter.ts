@@ -64,6 +64,12 @@ export class GraphWriter {
     return this.name(wanted);
   }
 
+  /** Whether a pooling reads what a layer computes. */
+  feedsPool({ name }: Layer): boolean {
+    const { layers } = this.model.network;
+    return layers.some(({ kind, inputs }) => (kind === 'maxPool' || kind === 'averagePool') && inputs.includes(name));
+  }
+
   /** Says which value a layer's output is. */
   define(layer: string, value: string): void {
     this.values.set(layer, value);

@@ -1,10 +1,22 @@
 import type { PadLayer, ResizeLayer } from '../../../layers/spatial.js';
-import type { ZeroPadLayer } from '../../../network.js';
+import type { Layer, ZeroPadLayer } from '../../../network.js';
 import { type GraphWriter, inexpressible, type Operation, operation } from './graphWriter.js';
+
+/**
+ * ONNX Runtime moves a padding with 0 into the pooling behind it, whose padding is minus infinity (seen in 1.30). It leaves one with
+ * the smallest normal float32, which no result is changed by.
+ */
+const NOT_QUITE_ZERO = 2 ** -126;
+
+const border = (layer: Layer, graph: GraphWriter, value: number): string[] => {
+  const safe = value === 0 && graph.feedsPool(layer) ? NOT_QUITE_ZERO : value;
+  return safe === 0 ? [] : [graph.constant('value', safe)];
+};
 
 export function zeroPad(layer: ZeroPadLayer, graph: GraphWriter): Operation {
   const { top, left, bottom, right } = layer.padding;
-  return operation('Pad', [graph.value(layer), graph.integers('pads', [0, 0, top, left, 0, 0, bottom, right])]);
+  const pads = graph.integers('pads', [0, 0, top, left, 0, 0, bottom, right]);
+  return operation('Pad', [graph.value(layer), pads, ...border(layer, graph, 0)]);
 }
 
 export function pad(layer: PadLayer, graph: GraphWriter): Operation {
@@ -14,7 +26,7 @@ export function pad(layer: PadLayer, graph: GraphWriter): Operation {
   const along = (sizes: readonly number[]): number[] =>
     graph.inputShape(layer).map((_, axis) => sizes[axes.indexOf(axis)] ?? 0);
   const inputs = [graph.value(layer), graph.integers('pads', [...along(before), ...along(after)])];
-  if (mode === 'constant' && value !== 0) inputs.push(graph.constant('value', value));
+  if (mode === 'constant') inputs.push(...border(layer, graph, value));
   return operation('Pad', inputs, { mode });
 }
 
