@@ -6,6 +6,7 @@ import { writeModel } from '../../src/models/formats/safetensors.js';
 import type { Model } from '../../src/models/graph.js';
 import { Random } from '../../src/models/random.js';
 import { randomWeights, tinyNetwork } from '../models/fixtures.js';
+import { legacyFile } from '../models/legacyWriter.js';
 import { squeezenet } from '../../src/models/architectures/squeezenet.js';
 
 /** A small file, or several that belong together, that imports as it is. The first is the one that is mutated most. */
@@ -30,10 +31,13 @@ export function goodFiles(): GoodFile[] {
   const models = { tiny: tinyNetwork(random), branches: branches(random) };
   const cifar = resnetCifar({ depth: 20, classes: 3 });
   const checkpoint = writePytorch({ network: cifar, weights: randomWeights(cifar, random) });
-  const torch: GoodFile = { format: 'pytorch', name: 'cifar.pth', files: { 'model.pth': checkpoint } };
+  const torch: GoodFile[] = [
+    { format: 'pytorch', name: 'cifar.pth', files: { 'model.pth': checkpoint } },
+    { format: 'pytorch', name: 'legacy.pth', files: { 'model.pth': legacyFile(checkpoint) } },
+  ];
   const others = Object.entries(models).flatMap(([name, model]): GoodFile[] => [
     { format: 'onnx', name: `${name}.onnx`, files: { 'model.onnx': exportOnnx(model, { softmax: name === 'tiny' }) } },
     { format: 'safetensors', name: `${name}.safetensors`, files: { 'model.safetensors': writeModel(model) } },
   ]);
-  return [...others, torch];
+  return [...others, ...torch];
 }
