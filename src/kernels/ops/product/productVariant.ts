@@ -47,6 +47,11 @@ export const divideUp = (value: number, by: number): number => Math.ceil(value /
 
 const SUBGROUP_TILES: readonly (readonly [chunk: number, quads: number])[] = [
   [96, 2],
+  // For depths of which little is left over: 80, 160, 144, 24.
+  [80, 3],
+  [80, 2],
+  [48, 4],
+  [24, 4],
   [64, 3],
   [64, 4],
   [64, 2],
