@@ -190,6 +190,7 @@ describe('TF.js models imported here compute what tfjs computes', () => {
           ],
         }),
         layers.upSampling2d({ size: [2, 3] }),
+        layers.upSampling2d({ size: [2, 1], interpolation: 'bilinear' }),
         layers.permute({ dims: [2, 1, 3] }),
         layers.conv2d({ filters: 2, kernelSize: 3 }),
         layers.permute({ dims: [3, 1, 2] }),

@@ -24,5 +24,5 @@ export function importTfjs(
 ): Model {
   const file = asObject(json, 'the file');
   const weights = readManifest(file.weightsManifest, shard);
-  return convertKeras('TF.js', file.modelTopology, namedWeights(weights), 'keras2', options);
+  return convertKeras('TF.js', file.modelTopology, namedWeights(weights), 'tfjs', options);
 }

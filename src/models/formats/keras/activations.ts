@@ -3,8 +3,8 @@ import { activation, binary, softmax, unary } from '../tensorflow/elementwise.js
 import { notMapped, type Target, type Value } from '../tensorflow/value.js';
 import { type JsonObject, show } from './json.js';
 
-/** Keras 3 has other constants than Keras 2 and TF.js in some functions of one name. */
-export type Dialect = 'keras2' | 'keras3';
+/** What computes a model: each has some functions of one name that differ in constants or places. */
+export type Dialect = 'tfjs' | 'keras2' | 'keras3';
 
 const SIXTH = 1 / 6;
 

@@ -96,10 +96,15 @@ function resizing(c: Context): Value {
 
 function resized(c: Context, size: readonly [number, number], interpolation: string): Value {
   switch (interpolation) {
-    case 'nearest':
-      return resize(c, c.input, size, { mode: 'nearest', coordinates: 'tf_half_pixel_for_nn', rounding: 'floor' });
-    case 'bilinear':
-      return resize(c, c.input, size, { mode: 'linear', coordinates: 'half_pixel', rounding: 'floor' });
+    case 'nearest': {
+      const coordinates = c.dialect === 'tfjs' ? 'asymmetric' : 'tf_half_pixel_for_nn';
+      return resize(c, c.input, size, { mode: 'nearest', coordinates, rounding: 'floor' });
+    }
+    case 'bilinear': {
+      // TF.js takes places from the corner, not from the centres of pixels as Keras does.
+      const coordinates = c.dialect === 'tfjs' ? 'asymmetric' : 'half_pixel';
+      return resize(c, c.input, size, { mode: 'linear', coordinates, rounding: 'floor' });
+    }
     default:
       return notMapped(`interpolation = ${show(interpolation)}`);
   }
