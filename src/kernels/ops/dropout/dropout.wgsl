@@ -1,22 +1,9 @@
-// y = x / (1 - rate) where the random number of the element, or of all `unit` elements with one draw, is at least the rate, else 0. It is
-// a hash of (seed, step, op, logical index): PCG-3D of Jarzynski and Olano 2020 (Hash Functions for GPU Rendering), twice.
+// y = x / (1 - rate) where the random number of the element, or of all `unit` elements with one draw, is at least the rate, else 0.
 struct Parameters { elements: u32, channels: u32, pixels: u32, stride: u32, operation: u32, unit: u32, rate: f32 }
 @group(0) @binding(0) var<storage, read> x: array<T0>;
 @group(0) @binding(1) var<storage, read> step: array<u32>;
 @group(0) @binding(2) var<storage, read_write> y: array<T2>;
 @group(0) @binding(3) var<uniform> p: Parameters;
-
-fn pcg3d(value: vec3u) -> vec3u {
-  var v = value * 1664525u + 1013904223u;
-  v.x += v.y * v.z;
-  v.y += v.z * v.x;
-  v.z += v.x * v.y;
-  v ^= v >> vec3u(16u);
-  v.x += v.y * v.z;
-  v.y += v.z * v.x;
-  v.z += v.x * v.y;
-  return v;
-}
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
@@ -28,10 +15,8 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let channel = (i / p.pixels) % p.channels;
   let image = i / (p.pixels * p.channels);
   let at = channel * p.stride + image * p.pixels + pixel;
-  let key = pcg3d(vec3u(step[0], step[1], p.operation));
   // step[2] pictures of the batch are before these.
   let drawn = (i + step[2] * p.channels * p.pixels) / p.unit;
-  let bits = pcg3d(vec3u(key.x, key.y, key.z ^ drawn)).x;
-  let random = f32(bits >> 8u) / 16777216.0;
-  y[at] = T2(select(0.0, f32(x[at]) / (1.0 - p.rate), random >= p.rate));
+  let isKept = uniformNumber(step[0], step[1], p.operation, drawn) >= p.rate;
+  y[at] = T2(select(0.0, f32(x[at]) / (1.0 - p.rate), isKept));
 }

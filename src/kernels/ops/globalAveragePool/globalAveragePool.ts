@@ -1,8 +1,8 @@
 import { linearGrid, read, write } from '../../dispatch.js';
 import { type PlanBuilder } from '../../planBuilder.js';
 import { elementCount, rowLayout, type Tensor } from '../../tensor.js';
+import { elementwise } from '../elementwise/elementwise.js';
 import forwardSource from './globalAveragePool.wgsl.js';
-import gradientSource from './globalAveragePoolGradient.wgsl.js';
 
 /** Mean over all pixels: [N, C, H, W] -> [N, C] when `flatten`, else [N, C, 1, 1]. */
 export function globalAveragePool(b: PlanBuilder, x: Tensor, options: { flatten: boolean }): Tensor {
@@ -19,13 +19,8 @@ export function globalAveragePool(b: PlanBuilder, x: Tensor, options: { flatten:
   });
   return b.differentiable([x], y, (dy) => {
     const dx = b.temporary(`d ${x.label}`, x.shape);
-    b.dispatch({
-      label: 'global average pool gradient',
-      program: { label: 'global average pool gradient', code: gradientSource },
-      bindings: [read(dy), write(dx)],
-      uniforms,
-      workgroups: linearGrid(c * n * pixels),
-    });
-    return [dx];
+    const formula = { names: ['dy'], expression: `dy / f32(${pixels})` };
+    const everyPixel = { tensor: dy, shape: [n, c, 1, 1] };
+    return [elementwise(b, { label: 'global average pool gradient', formula, operands: [everyPixel] }, dx)];
   });
 }
