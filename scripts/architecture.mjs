@@ -22,7 +22,7 @@ const ALLOWED = {
   resolvers: ['services', 'models', 'training'],
   http: ['services', 'resolvers', 'config'],
 };
-const ENTRY_POINTS = ['demo', 'doctor'];
+const ENTRY_POINTS = ['cli', 'demo', 'doctor'];
 const BROWSER = ['kernels', 'models'];
 
 function importsOf(path) {

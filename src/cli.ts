@@ -1,6 +1,8 @@
 import { parseArgs } from 'node:util';
-import { ConfigError, loadConfig } from './config.js';
+import { EXIT, UsageError } from './cli/usage.js';
+import { loadConfig } from './config.js';
 import { examine, renderReport } from './doctor/report.js';
+import { ModelError } from './models/errors.js';
 import { graftVersion } from './version.js';
 
 const HELP = `Graft: a self-hosted transfer-learning server.
@@ -10,11 +12,21 @@ Usage: graft COMMAND [OPTIONS]
 Commands
   start            Serves the GraphQL API until SIGINT or SIGTERM.
   doctor           Examines this machine: GPU, driver, data folder; says what to do about what is missing.
+  infer MODEL      Runs a model file once on NumPy arrays, without a server.
+  inspect FILE     Prints what a model file holds: layers, shapes, parameters, preprocessing, classes.
 
 Options
-  --json           doctor: prints one JSON object.
+  --json           doctor, inspect: prints one JSON object.
+  --input [NAME=]FILE.npy ...
+                   infer: an array for each input, by name or in the order of the model.
+  --output [NAME=]FILE.npy ...
+                   infer: where outputs are written; without it, their ranges are printed.
+  --size PIXELS    infer, inspect: side of pictures where the model leaves it open. Default 224.
   --help, -h       Prints this.
   --version, -v    Prints the version.
+
+Exit status: 0 done, 1 failed, 2 the command line was not understood, 3 the model has parts that Graft does not support
+(they are listed). docs/cli.md says more.
 
 Settings come from environment variables, such as GRAFT_PORT; docs/configuration.md lists them.
 `;
@@ -60,9 +72,6 @@ function doctor(json: boolean): number {
   return report.ok ? 0 : 1;
 }
 
-/** The command line was not understood. */
-class UsageError extends Error {}
-
 function parse(args: readonly string[]) {
   try {
     return parseArgs({
@@ -79,8 +88,19 @@ function parse(args: readonly string[]) {
   }
 }
 
-/** Runs a command line and returns the exit code: 0 well, 1 failed, 2 not understood. */
+/** Commands that read their own arguments. */
+async function modelCommand(args: readonly string[]): Promise<number | null> {
+  const [command, ...rest] = args;
+  if (rest.includes('--help') || rest.includes('-h')) return null;
+  if (command === 'infer') return (await import('./cli/infer.js')).infer(rest);
+  if (command === 'inspect') return (await import('./cli/inspect.js')).inspect(rest);
+  return null;
+}
+
+/** Runs a command line and returns the exit status; see `EXIT`. */
 async function main(args: readonly string[]): Promise<number> {
+  const status = await modelCommand(args);
+  if (status !== null) return status;
   const { values, positionals } = parse(args);
   const [command, ...rest] = positionals;
   if (values.version || values.help) {
@@ -93,15 +113,23 @@ async function main(args: readonly string[]): Promise<number> {
   throw new UsageError(command ? `There is no command ${JSON.stringify(command)}.` : 'A command is missing.');
 }
 
+/** Errors that are meant for the person at the command line. */
+const PLAIN_ERRORS = ['ConfigError', 'ListenError', 'ModelError', 'EngineError', 'TrainingError'];
+
 function explain(error: unknown): number {
   if (error instanceof UsageError) {
     process.stderr.write(`${error.message}\n\n${HELP}`);
-    return 2;
+    return EXIT.usage;
+  }
+  if (error instanceof ModelError && error.code === 'UNSUPPORTED') {
+    const kinds = [...new Set(error.problems.map(({ kind }) => kind))];
+    process.stderr.write(`${error.message}\nUnsupported: ${kinds.join(', ')}\n`);
+    return EXIT.unsupported;
   }
   // Of these the message is all that a person needs.
-  const isPlain = error instanceof ConfigError || (error instanceof Error && error.name === 'ListenError');
+  const isPlain = error instanceof Error && PLAIN_ERRORS.includes(error.name);
   process.stderr.write(`${isPlain ? error.message : ((error as Error).stack ?? String(error))}\n`);
-  return 1;
+  return EXIT.failed;
 }
 
 process.exitCode = await main(process.argv.slice(2)).catch(explain);

@@ -3,7 +3,7 @@ import { ModelError, unsupported } from './errors.js';
 import type { ImportOptions } from './formats/importBuilder.js';
 import { importKerasArchive, isKerasArchive } from './formats/keras/archive.js';
 import { importKerasH5, looksLikeHdf5 } from './formats/keras/h5.js';
-import { importOnnx, looksLikeOnnx } from './formats/onnx.js';
+import { importOnnx, importOnnxGraph, looksLikeOnnx } from './formats/onnx.js';
 import {
   holdsNetwork,
   looksLikeSafetensors,
@@ -18,6 +18,7 @@ import { importTflite, looksLikeTflite } from './formats/tflite.js';
 import { looksLikeZip, openZip } from './formats/zip/archive.js';
 import type { Model } from './graph.js';
 import type { Layer, Weights } from './network.js';
+import { type GraphImportOptions, type GraphModel, networkGraph } from './graphModel.js';
 import { isNetworkJson, networkFromJson } from './networkJson.js';
 import { inferShapes, vectorLength } from './shapes.js';
 import { type PreprocessingSource, preprocessingSources } from './receipt.js';
@@ -221,6 +222,23 @@ function reportChanges(before: Model, after: Model, report: ImportReport, what: 
     if (found === undefined) report.folded(`${kind} ${name}: ${what}`);
     else if (found !== kind) report.folded(`${kind} ${name}: is a ${found}, which is the same here`);
   }
+}
+
+/** A general graph with the format that it came in. */
+export interface ImportedGraph extends GraphModel {
+  readonly format: ModelFormat;
+}
+
+/**
+ * Imports what files hold as a graph, as it stands in them: ONNX files with any number of inputs and outputs; networks of other formats
+ * with one picture input [N, C, H, W] and one output. Throws as `importModel`.
+ */
+export function importGraph(files: ModelFiles, options: GraphImportOptions = {}): ImportedGraph {
+  const { name, format, read } = detect(files);
+  if (format === 'onnx')
+    return { ...importOnnxGraph(files[name] as Uint8Array, options, companion(files, name)), format };
+  const { inputSize } = options;
+  return { ...networkGraph(read(inputSize === undefined ? {} : { inputSize })), format };
 }
 
 /** A network that ends in a vector of logits: no softmax, and a last map of one pixel flattened. */

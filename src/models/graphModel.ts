@@ -1,7 +1,7 @@
 import type { ImportReport } from './conversion.js';
 import { ModelError } from './errors.js';
 import type { ImportOptions } from './formats/importBuilder.js';
-import { keepWeights, type Model } from './graph.js';
+import { ancestors, keepWeights, type Model } from './graph.js';
 import type { ValueType } from './layers/input.js';
 import type { Graph, InputLayer, Weights } from './network.js';
 import { imagenetPreprocessing, withChannels } from './preprocessing.js';
@@ -43,8 +43,11 @@ export interface GivenInput {
 }
 
 export interface GraphImportOptions {
-  /** By name. Inputs that are not given keep the batch open where the file leaves the first size open. */
-  readonly inputs?: ReadonlyMap<string, GivenInput>;
+  /**
+   * What is given, by name, for the inputs that the file has. Inputs that are not given keep the batch open where the file leaves the
+   * first size open.
+   */
+  readonly given?: (inputs: readonly Omit<GraphInput, 'layer'>[]) => ReadonlyMap<string, GivenInput>;
   /** Side of pictures where the file leaves it open. Default 224. */
   readonly inputSize?: number;
   /** Is told what the import does. */
@@ -92,4 +95,23 @@ export function asNetwork({ name, graph, weights, inputs, outputs }: GraphModel,
   const kept = keepWeights(layers, weights);
   validateNetwork(network, kept);
   return { network, weights: kept };
+}
+
+/** A network as a graph: one input of any batch size, one output, both called as their layers. */
+export function networkGraph({ network, weights }: Model): GraphModel {
+  const input = network.layers.find((layer): layer is InputLayer => layer.kind === 'input');
+  const last = network.layers.at(-1);
+  if (!input || !last) return fail('The network has no input or no output.');
+  const { name, type, shape } = input;
+  const needed = ancestors(network.layers, last.name);
+  return {
+    name: network.architecture,
+    graph: {
+      layers: network.layers.filter((layer) => needed.has(layer.name)),
+      outputs: [{ name: last.name, layer: last.name }],
+    },
+    weights,
+    inputs: [{ name, type, shape: [null, ...shape], layer: name }],
+    outputs: [{ name: last.name, type: 'float32', layer: last.name, constant: null }],
+  };
 }

@@ -79,6 +79,23 @@ export function rawTensor(name: string, dims: readonly number[], type: number, b
   return str(ld(int(writer, 2, type), 9, bytes), 8, name).finish();
 }
 
+/** TensorProto of floats whose values lie in another file. */
+export function externalTensor(
+  name: string,
+  dims: readonly number[],
+  location: string,
+  offset: number,
+  length: number,
+) {
+  const writer = new BinaryWriter();
+  for (const size of dims) int(writer, 1, size);
+  str(int(writer, 2, FLOAT), 8, name);
+  for (const [key, value] of Object.entries({ location, offset: String(offset), length: String(length) })) {
+    ld(writer, 13, str(str(new BinaryWriter(), 1, key), 2, value).finish());
+  }
+  return int(writer, 14, 1).finish();
+}
+
 function attribute(name: string, value: AttributeValue): Uint8Array {
   const writer = str(new BinaryWriter(), 1, name);
   const type = (code: number) => int(writer, 20, code).finish();
@@ -116,14 +133,14 @@ function node({ op, inputs, outputs, name = '', domain = '', attributes = {} }: 
   return str(writer, 7, domain).finish();
 }
 
-/** ValueInfoProto of a float tensor; texts are open dimensions. */
-export function valueInfo(name: string, dims: readonly (number | string)[]): Uint8Array {
+/** ValueInfoProto of a tensor; texts are open dimensions. */
+export function valueInfo(name: string, dims: readonly (number | string)[], type = FLOAT): Uint8Array {
   const shape = new BinaryWriter();
   for (const size of dims) {
     const dim = new BinaryWriter();
     ld(shape, 1, (typeof size === 'number' ? int(dim, 1, size) : str(dim, 2, size)).finish());
   }
-  const tensorType = ld(int(new BinaryWriter(), 1, FLOAT), 2, shape.finish()).finish();
+  const tensorType = ld(int(new BinaryWriter(), 1, type), 2, shape.finish()).finish();
   return ld(str(new BinaryWriter(), 1, name), 2, ld(new BinaryWriter(), 1, tensorType).finish()).finish();
 }
 

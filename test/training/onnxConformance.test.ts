@@ -54,7 +54,7 @@ async function runTest(engine: Engine, name: string): Promise<void> {
   proto.inputs.forEach(({ name: input }, index) => {
     if (has.has(`input_${index}.pb`)) given.set(input, readTensorFile(`${data}/input_${index}.pb`));
   });
-  const model = importOnnxGraph(file, { inputs: given });
+  const model = importOnnxGraph(file, { given: () => given });
   const inputs = new Map<string, GraphValue>();
   for (const { name: input, layer } of model.inputs) {
     const value = given.get(input);

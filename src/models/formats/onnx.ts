@@ -2,12 +2,14 @@ import { ModelError } from '../errors.js';
 import type { Model } from '../graph.js';
 import {
   asNetwork,
+  type GivenInput,
   type GraphImportOptions,
   type GraphInput,
   type GraphModel,
   type GraphOutput,
 } from '../graphModel.js';
 import { parsePreprocessing } from '../networkJson.js';
+import type { ValueType } from '../layers/input.js';
 import { ImportBuilder, type ImportOptions } from './importBuilder.js';
 import { Budget } from './onnx/fold/folder.js';
 import { sizesOf } from './onnx/fold/arrangement.js';
@@ -36,6 +38,7 @@ class OnnxImporter {
   private readonly budget: Budget;
   private readonly opset: number;
   private readonly inputs: GraphInput[] = [];
+  private given: ReadonlyMap<string, GivenInput> = new Map();
 
   constructor(
     private readonly model: OnnxModel,
@@ -62,6 +65,8 @@ class OnnxImporter {
     }
     const inputs = graph.inputs.filter(({ name }) => !this.values.has(name));
     if (this.forPictures) this.checkPictures(inputs);
+    this.checkTensors(inputs);
+    this.given = this.options.given?.(inputs.flatMap(declaration)) ?? new Map();
     for (const input of inputs) this.input(input);
     for (const node of graph.nodes) this.node(node);
     this.builder.throwProblems();
@@ -99,15 +104,20 @@ class OnnxImporter {
     if (outputs.length !== 1) fail(`the graph has ${outputs.length} outputs; Graft takes networks with 1.`);
   }
 
+  /** Sequences and optional values are no inputs that could be given. */
+  private checkTensors(inputs: readonly OnnxValueInfo[]): void {
+    for (const { name, dataType } of inputs) {
+      if (valueType(dataType) === null) {
+        this.builder.problem(name, 'input', dataType === 0 ? 'no tensor' : `data type ${dataType}`);
+      }
+    }
+    this.builder.throwProblems();
+  }
+
   private input(info: OnnxValueInfo): void {
     const { name, dims, hasShape } = info;
-    const type = valueType(info.dataType);
-    if (!type) {
-      this.builder.problem(name, 'input', info.dataType === 0 ? 'no tensor' : `data type ${info.dataType}`);
-      this.define(name, null);
-      return;
-    }
-    const given = this.options.inputs?.get(name);
+    const type = valueType(info.dataType) as ValueType;
+    const given = this.given.get(name);
     const shape = given ? this.givenShape(info, given.shape) : this.ownShape(info);
     const declared = hasShape ? dims : null;
     if (shape.includes(0)) {
@@ -221,6 +231,12 @@ class OnnxImporter {
     if (value.kind === 'layer') return { name, type: value.type, layer: value.layer, constant: null };
     return { name, type: value.type, layer: null, constant: { shape: value.shape, data: value.data } };
   }
+}
+
+/** An input as the file has it; none where it is no tensor. */
+function declaration({ name, dataType, dims, hasShape }: OnnxValueInfo): Omit<GraphInput, 'layer'>[] {
+  const type = valueType(dataType);
+  return type ? [{ name, type, shape: hasShape ? dims : null }] : [];
 }
 
 const isOwnDomain = (node: OnnxNode): boolean => node.domain === '' || node.domain === 'ai.onnx';

@@ -1,6 +1,6 @@
-import { FLOATS } from '../../../kernels/ops/roundTo/numberTypes.js';
 import { ModelError } from '../../errors.js';
 import type { ValueType } from '../../layers/input.js';
+import { SMALL_BITS, smallValue } from '../codes.js';
 import { checkedElements, halfToNumber, STORED_BYTES, type StoredType, toFloat32 } from '../numbers.js';
 import type { OnnxTensor } from './proto.js';
 import { isWide, valueType } from './types.js';
@@ -22,15 +22,6 @@ const STORED: Readonly<Partial<Record<ValueType, StoredType>>> = {
   uint32: 'u32',
   uint64: 'u64',
   bool: 'bool',
-};
-
-/** Bits of the types that share bytes, the first value in the lowest bits. */
-const SMALL_BITS: Readonly<Partial<Record<ValueType, number>>> = {
-  int4: 4,
-  uint4: 4,
-  float4e2m1: 4,
-  int2: 2,
-  uint2: 2,
 };
 
 function fail(message: string): never {
@@ -71,19 +62,6 @@ function wideValues(bytes: Uint8Array, type: StoredType): Float64Array {
   });
 }
 
-/** The value of a code of a small floating-point type. */
-function decodeFloat(code: number, type: keyof typeof FLOATS): number {
-  const { exponent, fraction, bias, infinity, nan, negativeZero, largest } = FLOATS[type];
-  const sign = code >> (exponent + fraction) ? -1 : 1;
-  const magnitude = code & (2 ** (exponent + fraction) - 1);
-  if (sign < 0 && magnitude === 0 && !negativeZero) return Number.NaN;
-  const [e, f] = [magnitude >> fraction, magnitude % 2 ** fraction];
-  const value = e === 0 ? f * 2 ** (1 - bias - fraction) : (1 + f / 2 ** fraction) * 2 ** (e - bias);
-  if (value <= largest) return sign * value;
-  const isInfinity = infinity && f === 0;
-  return isInfinity ? sign * Number.POSITIVE_INFINITY : nan ? Number.NaN : sign * largest;
-}
-
 /** Values of 8 bits and less from bytes. */
 function smallValues(bytes: ArrayLike<number>, type: ValueType, elements: number): Float32Array {
   const bits = SMALL_BITS[type] ?? 8;
@@ -91,9 +69,7 @@ function smallValues(bytes: ArrayLike<number>, type: ValueType, elements: number
   return Float32Array.from({ length: elements }, (_, index) => {
     const byte = (bytes[Math.floor(index / perByte)] as number) & 0xff;
     const code = (byte >> ((index % perByte) * bits)) & (2 ** bits - 1);
-    if (type === 'float8e8m0') return code === 255 ? Number.NaN : 2 ** (code - 127);
-    if (type in FLOATS) return decodeFloat(code, type as keyof typeof FLOATS);
-    return type.startsWith('int') && code >= 2 ** (bits - 1) ? code - 2 ** bits : code;
+    return smallValue(code, type);
   });
 }
 

@@ -7,6 +7,8 @@ import { REDUCTION_FOLDS } from './reduction.js';
 
 const FOLDS: Readonly<Record<string, Fold>> = { ...ARRANGEMENT_FOLDS, ...ELEMENTWISE_FOLDS, ...REDUCTION_FOLDS };
 
+export const FOLDED_OPERATORS: readonly string[] = Object.keys(FOLDS);
+
 /**
  * What a node computes from constants (and from shapes) only: how exporters write reshapes, clip bounds and weights. Null where an
  * input is not known or the operator is none that is computed here.
