@@ -291,6 +291,7 @@ registerEnumType(DeviceStateEnum, {
 
 export const ExportFormatEnum = {
   PYTORCH: 'PYTORCH',
+  TFJS: 'TFJS',
   SAFETENSORS: 'SAFETENSORS',
   ONNX: 'ONNX',
   FOLDER: 'FOLDER',
@@ -301,6 +302,7 @@ registerEnumType(ExportFormatEnum, {
   valuesConfig: {
     SAFETENSORS: { description: 'Weights as safetensors; layers, labels and preprocessing in its metadata.' },
     ONNX: { description: 'For inference, operator set 17, any batch size; labels and preprocessing in its metadata.' },
+    TFJS: { description: 'A zip of a TF.js layers-model: model.json and its weight files, for web pages.' },
     PYTORCH: {
       description:
         "A state dict for `torch.load`: the weights alone, under torchvision's names where it has the network.",

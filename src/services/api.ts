@@ -319,7 +319,7 @@ export interface ReferenceInput {
   /** Of the relative difference; by default 1e-4, and 0.02 for pictures. */
   readonly tolerance?: number;
 }
-export type ExportFormat = 'SAFETENSORS' | 'ONNX' | 'PYTORCH' | 'FOLDER';
+export type ExportFormat = 'SAFETENSORS' | 'ONNX' | 'PYTORCH' | 'TFJS' | 'FOLDER';
 export interface ExportOptions {
   /** The ONNX graph ends in probabilities. */
   readonly softmax?: boolean;

@@ -17,6 +17,7 @@ const FORMATS: Readonly<Record<ExportFormat, ModelExportFormat>> = {
   SAFETENSORS: 'safetensors',
   ONNX: 'onnx',
   PYTORCH: 'pytorch',
+  TFJS: 'tfjs',
   FOLDER: 'folder',
 };
 

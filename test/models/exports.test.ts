@@ -1,6 +1,9 @@
+import '@tensorflow/tfjs-backend-cpu';
 import assert from 'node:assert/strict';
 import { buffer } from 'node:stream/consumers';
 import { describe, test } from 'node:test';
+import * as tf from '@tensorflow/tfjs-core';
+import * as tfl from '@tensorflow/tfjs-layers';
 import * as ort from 'onnxruntime-node';
 import { fromBufferPromise } from 'yauzl';
 import { resnet18 } from '../../src/models/architectures/resnet.js';
@@ -12,7 +15,7 @@ import { adaptInputChannels } from '../../src/models/inputChannels.js';
 import type { Model } from '../../src/models/graph.js';
 import { initializeWeights } from '../../src/models/initialize.js';
 import type { Preprocessing } from '../../src/models/network.js';
-import { unitPreprocessing } from '../../src/models/preprocessing.js';
+import { normalized, unitPreprocessing } from '../../src/models/preprocessing.js';
 import { Random } from '../../src/models/random.js';
 import { assertClose, freshSeed, throwsModelError, tinyNetwork } from './fixtures.js';
 import { referenceOutput } from './reference.js';
@@ -44,22 +47,43 @@ async function unzip(archive: Uint8Array): Promise<Record<string, Uint8Array>> {
   return files;
 }
 
-/** Runs the module of a README, its library replaced by another with the same interface. */
+/** The module of a README, its one library given instead of imported. */
+async function moduleOf<T>(source: string, library: unknown): Promise<T> {
+  const body = source.replace(
+    /^import \* as (\w+) from .*\n/,
+    'let $1;\nexport const use = (library) => ($1 = library);\n',
+  );
+  const found = (await import(`data:text/javascript,${encodeURIComponent(body)}`)) as T & {
+    use: (library: unknown) => void;
+  };
+  found.use(library);
+  return found;
+}
+
+/** Runs the module of a README that is for ONNX. */
 async function classifyBy(readme: string, onnx: Uint8Array, rgba: Uint8Array): Promise<ArrayLike<number>> {
   const source = /```js\n([\s\S]*?)```/.exec(readme)?.[1] ?? '';
   assert.match(source, /^import \* as ort from 'onnxruntime-web';\n/);
-  const body = source.replace(/^import .*\n/, 'let ort;\nexport const use = (library) => (ort = library);\n');
-  const { use, classify } = (await import(`data:text/javascript,${encodeURIComponent(body)}`)) as {
-    use: (library: typeof ort) => void;
+  const { classify } = await moduleOf<{
     classify: (session: ort.InferenceSession, rgba: Uint8Array) => Promise<Float32Array>;
-  };
-  use(ort);
+  }>(source, ort);
   const session = await ort.InferenceSession.create(onnx);
   try {
     return await classify(session, rgba);
   } finally {
     await session.release();
   }
+}
+
+/** The files of a layers-model as TF.js's loader wants them. */
+function layersModel(files: Readonly<Record<string, Uint8Array>>) {
+  const json = JSON.parse(text(files['tfjs/model.json']));
+  const [{ paths, weights }] = json.weightsManifest;
+  const data = Buffer.concat(paths.map((path: string) => files[`tfjs/${path}`]));
+  const weightData = Uint8Array.from(data).buffer;
+  return tfl.loadLayersModel({
+    load: async () => ({ modelTopology: json.modelTopology, weightSpecs: weights, weightData }),
+  });
 }
 
 describe('exports', () => {
@@ -106,6 +130,21 @@ describe('exports', () => {
     assert.match(readme, /x = x @ np\.array\(\[0\.299, 0\.587, 0\.114\]\)\[:, None\]/);
   });
 
+  test('the README of a folder says how to run its TF.js model', async (t) => {
+    const random = new Random(freshSeed(t));
+    const exported = model(random);
+    const files = byName(exportModel('pets', exported, 'folder').files);
+    const rgba = Uint8Array.from({ length: 81 * 4 }, () => Math.floor(256 * random.uniform()));
+    const [, , source = ''] = text(files['README.md']).split('```js\n');
+    assert.match(source, /^import \* as tf from '@tensorflow\/tfjs';\n/);
+    const { classify } = await moduleOf<{
+      classify: (model: tfl.LayersModel, rgba: Uint8Array) => Promise<Float32Array>;
+    }>(source.split('```')[0] as string, tf);
+    const actual = await classify(await layersModel(files), rgba);
+    const pixels = Uint8Array.from({ length: 243 }, (_, i) => rgba[4 * Math.floor(i / 3) + (i % 3)] as number);
+    assertClose(actual, referenceOutput(exported.network, exported.weights, normalized(pixels, preprocessing)).data);
+  });
+
   test('a folder holds labels, preprocessing and the network, and is imported again from its zip', async (t) => {
     const exported = model(new Random(freshSeed(t)));
     const { files, conversions } = exportModel('pets', exported, 'folder');
@@ -114,7 +153,7 @@ describe('exports', () => {
     assert.deepEqual(JSON.parse(text(named['preprocessing.json'])), preprocessing);
     assert.deepEqual(
       conversions.map(({ format }) => format),
-      ['ONNX', 'PyTorch', 'safetensors'],
+      ['ONNX', 'PyTorch', 'TF.js layers-model', 'safetensors'],
     );
     const { name, data } = packExport('pets', files);
     assert.equal(name, 'pets.zip');

@@ -3,6 +3,7 @@ import { ModelError } from '../errors.js';
 import { type OnnxExport, type OnnxExportOptions, writeOnnx } from '../formats/onnx/exportOnnx.js';
 import { writePytorch } from '../formats/pytorch/write.js';
 import { writeModel } from '../formats/safetensors.js';
+import { writeTfjs } from '../formats/tfjs/exportTfjs.js';
 import { writeZip } from '../formats/zip/write.js';
 import type { Model } from '../graph.js';
 import type { Network } from '../network.js';
@@ -10,7 +11,7 @@ import { networkToJson } from '../networkJson.js';
 import { readme } from './readme.js';
 import { torchvisionCall } from './torchvision.js';
 
-export type ExportFormat = 'safetensors' | 'onnx' | 'pytorch' | 'folder';
+export type ExportFormat = 'safetensors' | 'onnx' | 'pytorch' | 'tfjs' | 'folder';
 
 /** Those of ONNX hold wherever an ONNX file is written; others have none. */
 export type ExportOptions = OnnxExportOptions;
@@ -63,15 +64,20 @@ function where<T>(what: string, leftOut: string[], write: () => T): T | null {
   }
 }
 
+const inFolder = (folder: string, files: Readonly<Record<string, Uint8Array>>): ExportedFile[] =>
+  Object.entries(files).map(([name, data]) => ({ name: `${folder}${name}`, data }));
+
 /** Everything that somebody needs who takes the network elsewhere. */
 function folder(name: string, model: Model, options: ExportOptions): ExportedModel {
   const { network } = model;
   const leftOut: string[] = [];
   const onnx = where('model.onnx', leftOut, () => writeOnnx(model, options));
   const pytorch = where('model.pth', leftOut, () => writePytorch(model));
+  const tfjs = where('tfjs', leftOut, () => writeTfjs(model));
   const contents = {
     onnx: onnx && { input: onnx.input, output: onnx.output, options },
     pytorch: pytorch && { torchvision: torchvisionCall(model) },
+    hasTfjs: tfjs !== null,
     leftOut,
   };
   const files: ExportedFile[] = [
@@ -80,12 +86,14 @@ function folder(name: string, model: Model, options: ExportOptions): ExportedMod
     { name: 'preprocessing.json', data: text(`${JSON.stringify(network.preprocessing, null, 2)}\n`) },
     ...(onnx ? [{ name: 'model.onnx', data: onnx.file }] : []),
     ...(pytorch ? [{ name: 'model.pth', data: pytorch }] : []),
+    ...(tfjs ? inFolder('tfjs/', tfjs.files) : []),
     { name: 'network.json', data: text(networkToJson(network)) },
     { name: 'model.safetensors', data: writeModel(model) },
   ];
   const conversions = [
     ...(onnx ? [onnx.conversion] : []),
     ...(pytorch ? [pytorchConversion(model)] : []),
+    ...(tfjs ? [tfjs.conversion] : []),
     safetensorsConversion(network),
   ];
   return { files, conversions, onnx };
@@ -113,6 +121,10 @@ export function exportModel(
     case 'pytorch': {
       const files = [{ name: `${name}.pth`, data: writePytorch(model) }];
       return { files, conversions: [pytorchConversion(model)], onnx: null };
+    }
+    case 'tfjs': {
+      const tfjs = writeTfjs(model);
+      return { files: inFolder('', tfjs.files), conversions: [tfjs.conversion], onnx: null };
     }
     case 'folder':
       return folder(name, model, options);

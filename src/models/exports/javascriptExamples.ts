@@ -75,3 +75,24 @@ export function onnxInJavascript(
     '',
   ].join('\n');
 }
+
+/** A JavaScript module that classifies an image element with the TF.js layers-model in the folder tfjs. */
+export function tfjsInJavascript(preprocessing: Preprocessing): string {
+  const { width, height } = preprocessing;
+  const channels = channelsOf(preprocessing);
+  return [
+    "import * as tf from '@tensorflow/tfjs';",
+    '',
+    ...draw(preprocessing),
+    '',
+    'export async function classify(model, rgba) {',
+    `  const x = new Float32Array(${channels * width * height});`,
+    ...fill(preprocessing, 'NHWC', true),
+    `  return model.predict(tf.tensor4d(x, [1, ${height}, ${width}, ${channels}])).data();`,
+    '}',
+    '',
+    "// const model = await tf.loadLayersModel('tfjs/model.json');",
+    '// const scores = await classify(model, pixelsOf(image));',
+    '',
+  ].join('\n');
+}

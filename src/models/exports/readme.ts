@@ -1,6 +1,6 @@
 import type { OnnxExportOptions } from '../formats/onnx/exportOnnx.js';
 import type { InputLayer, Network } from '../network.js';
-import { onnxInJavascript } from './javascriptExamples.js';
+import { onnxInJavascript, tfjsInJavascript } from './javascriptExamples.js';
 import { resizeText, valuesText } from './preprocessingText.js';
 import { onnxInPython, torchvisionInPython } from './pythonExamples.js';
 
@@ -10,6 +10,7 @@ export interface FolderContents {
   readonly onnx: { readonly input: string; readonly output: string; readonly options: OnnxExportOptions } | null;
   /** The call that builds torchvision's network of these weights, where it has one; null where there is no .pth file. */
   readonly pytorch: { readonly torchvision: string | null } | null;
+  readonly hasTfjs: boolean;
   /** What is missing, with the reason. */
   readonly leftOut: readonly string[];
 }
@@ -66,8 +67,16 @@ function pytorchSection({ preprocessing, classes }: Network, constructor: string
   ];
 }
 
+function tfjsSection({ preprocessing }: Network): string[] {
+  return [
+    '## tfjs',
+    'A [TF.js](https://www.npmjs.com/package/@tensorflow/tfjs) layers-model on pictures [batch, height, width, channels], for web pages:',
+    code('js', tfjsInJavascript(preprocessing)),
+  ];
+}
+
 /** The page that says what lies in an exported folder and how to run each file. */
-export function readme(name: string, network: Network, { onnx, pytorch, leftOut }: FolderContents): string {
+export function readme(name: string, network: Network, { onnx, pytorch, hasTfjs, leftOut }: FolderContents): string {
   const { preprocessing, classes, architecture } = network;
   const classText = classes ? `${classes.length} classes, in the order of \`labels.txt\`` : 'unnamed outputs';
   const sections = [
@@ -78,6 +87,7 @@ export function readme(name: string, network: Network, { onnx, pytorch, leftOut 
     'The same is in `preprocessing.json`. Another way of resizing or other values make the network wrong without an error.',
     ...(onnx ? onnxSection(network, onnx) : []),
     ...(pytorch ? pytorchSection(network, pytorch.torchvision) : []),
+    ...(hasTfjs ? tfjsSection(network) : []),
     '## model.safetensors, network.json',
     'The weights under their names and the layers as JSON: what Graft itself reads. Import this folder as a zip, or\n`model.safetensors` alone, to go on training.',
     ...(leftOut.length > 0 ? ['## Not in this folder', leftOut.map((line) => `- ${line}`).join('\n')] : []),
