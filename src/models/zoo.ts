@@ -1,5 +1,6 @@
 import { buildArchitecture } from './architectures/registry.js';
-import { importModel } from './detect.js';
+import { type Conversion, ImportReport } from './conversion.js';
+import { importModel, type ModelFiles } from './detect.js';
 import { ModelError } from './errors.js';
 import { importTfjs } from './formats/tfjs.js';
 import type { Model } from './graph.js';
@@ -7,38 +8,41 @@ import { initializeWeights } from './initialize.js';
 import type { Network } from './network.js';
 import { simplify } from './simplify.js';
 import { truncateAt } from './surgery.js';
-import type { ZooEntry, ZooFile, ZooWeights } from './zoo/manifest.js';
+import type { ZooEntry, ZooFile } from './zoo/manifest.js';
 import { readModelBundle, readShardBundle } from './zoo/nsfwjs.js';
 
 /** Gives the verified content of a zoo entry's file, wherever it comes from. */
 export type ReadZooFile = (file: ZooFile) => Promise<Uint8Array>;
 
-async function readNsfwjs(weights: ZooWeights, read: ReadZooFile): Promise<Model> {
-  const files = await Promise.all(weights.files.map(async (file) => ({ file, bytes: await read(file) })));
+/** A network with its published weights, and what was done to the files. */
+export interface ZooModel extends Model {
+  readonly files: ModelFiles;
+  readonly conversion: Conversion;
+}
+
+function readNsfwjs(files: ModelFiles): Omit<ZooModel, 'files'> {
   const text = (bytes: Uint8Array) => new TextDecoder('latin1').decode(bytes);
   const shards = new Map<string, Uint8Array>();
   let model: unknown;
-  for (const { file, bytes } of files) {
-    const [name = ''] = file.name.split('.');
+  for (const [file, bytes] of Object.entries(files)) {
+    const [name = ''] = file.split('.');
     if (name === 'model') model = readModelBundle(text(bytes));
     else shards.set(name, readShardBundle(text(bytes)));
   }
-  return importTfjs(model, (path) => shards.get(path));
+  const report = new ImportReport();
+  const imported = importTfjs(model, (path) => shards.get(path), { report });
+  return { ...imported, conversion: report.conversion('TF.js layers-model in the bundles of nsfwjs') };
 }
 
-async function readCheckpoint(entry: ZooEntry, weights: ZooWeights, read: ReadZooFile): Promise<Model> {
-  const [file] = weights.files as readonly [ZooFile];
-  const { network, weights: tensors } = importModel(
-    { [file.name]: await read(file) },
-    { inputSize: entry.inputSize[1], preprocessing: entry.preprocessing },
+function readCheckpoint(entry: ZooEntry, files: ModelFiles): Omit<ZooModel, 'files'> {
+  const { architecture, inputSize, preprocessing } = entry;
+  const imported = importModel(files, { architecture, inputSize: inputSize[1], preprocessing });
+  const { network } = imported;
+  if (network.architecture === architecture) return imported;
+  throw new ModelError(
+    'INVALID_FILE',
+    `${imported.file} holds the network ${network.architecture}; ${entry.id} of the zoo is ${architecture}.`,
   );
-  if (network.architecture !== entry.architecture) {
-    throw new ModelError(
-      'INVALID_FILE',
-      `${file.name} holds the network ${network.architecture}; ${entry.id} of the zoo is ${entry.architecture}.`,
-    );
-  }
-  return { network, weights: tensors };
 }
 
 /** The architecture of a zoo entry with all of its outputs, without weights. */
@@ -63,15 +67,19 @@ export function buildZooNetwork(entry: ZooEntry, seed: number): Model {
  * The network of a zoo entry with its published weights, and with labels where it has outputs. An entry whose weights are cut ends
  * in features; `replaceHead` gives it a classifier. Throws ModelError; INVALID_ARGUMENT where no weights are published.
  */
-export async function readZooNetwork(entry: ZooEntry, read: ReadZooFile): Promise<Model> {
+export async function readZooNetwork(entry: ZooEntry, read: ReadZooFile): Promise<ZooModel> {
   const { architecture, preprocessing, weights } = entry;
   if (!weights) throw new ModelError('INVALID_ARGUMENT', `No weights are published for ${entry.id}.`);
-  const whole =
-    weights.format === 'nsfwjs' ? await readNsfwjs(weights, read) : await readCheckpoint(entry, weights, read);
-  const { network, weights: tensors } =
-    weights.cutAfter === null ? whole : truncateAt(whole.network, whole.weights, weights.cutAfter);
-  return simplify({
-    network: { ...network, architecture, preprocessing, classes: entry.labels },
-    weights: tensors,
-  });
+  const files: Record<string, Uint8Array> = {};
+  for (const file of weights.files) files[file.name] = await read(file);
+  const { conversion, ...whole } = weights.format === 'nsfwjs' ? readNsfwjs(files) : readCheckpoint(entry, files);
+  const { cutAfter } = weights;
+  const taken = cutAfter === null ? whole : truncateAt(whole.network, whole.weights, cutAfter);
+  const network = { ...taken.network, architecture, preprocessing, classes: entry.labels };
+  const left = cutAfter === null ? [] : [`what follows ${cutAfter}: the zoo takes the features`];
+  return {
+    ...simplify({ network, weights: taken.weights }),
+    files,
+    conversion: { ...conversion, ignored: [...conversion.ignored, ...left] },
+  };
 }

@@ -5,16 +5,23 @@ import { DownloadError } from '../downloads/errors.js';
 import { parseUrl, shortUrl } from '../downloads/httpClient.js';
 import { chooseHubFile, type HubFile, hubAuthorization, hubFileUrl, listRepository } from '../downloads/huggingFace.js';
 import { configuredRegistry, findTarball, unpackFiles } from '../downloads/npm.js';
+import { CONFIG_FILES, type PictureConfig, readPictureConfig } from '../models/formats/pictureConfig.js';
 import type { NetworkSource } from './api.js';
 import type { Context } from './context.js';
 import { badInput, displayName } from './inputs.js';
 import { Collection, MAX_FILES } from './modelFiles.js';
 
-/** Files of a model, by name, and where they came from for people. */
+/** Files of a model, by name. */
 export interface SourceFiles {
   readonly files: Record<string, Uint8Array>;
-  readonly from: string;
+  /** Where they came from, for people; null: uploads. */
+  readonly from: string | null;
+  /** What the publisher says of pictures and labels. */
+  readonly config: PictureConfig;
 }
+
+/** A configuration is a page of text, with the labels of many classes some hundred kilobytes. */
+const MAX_CONFIG_BYTES = 4 * 2 ** 20;
 
 /** Stands for an address in the names of unfinished downloads. */
 const keyOf = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 24);
@@ -51,7 +58,7 @@ async function readUrl(context: Context, text: string, options: ReadOptions): Pr
     beside.pathname = folderOf(url.pathname) + path.split('/').map(encodeURIComponent).join('/');
     await collected.addFile(path, await read(beside.href));
   }
-  return { files: collected.files, from: shortUrl(url.href) };
+  return { files: collected.files, from: shortUrl(url.href), config: {} };
 }
 
 function nameOf({ pathname }: URL): string {
@@ -69,12 +76,12 @@ async function readHub(
   source: NonNullable<NetworkSource['huggingFace']>,
   options: ReadOptions,
 ): Promise<SourceFiles> {
-  const { config, downloads } = context;
-  const hub = { url: config.huggingFaceUrl, token: config.huggingFaceToken };
+  const { downloads, config: settings } = context;
+  const hub = { url: settings.huggingFaceUrl, token: settings.huggingFaceToken };
   const asked = { repository: source.repository, revision: source.revision ?? 'main' };
   const listing = await listRepository(downloads.client, hub, asked, options.signal);
   const main = chooseHubFile(listing, asked, source.file);
-  const collected = new Collection(config.maxUploadBytes);
+  const collected = new Collection(settings.maxUploadBytes);
   const read = (file: HubFile) => {
     const url = hubFileUrl(hub, asked, listing.commit, file.path);
     return downloads.downloader.read(
@@ -87,6 +94,12 @@ async function readHub(
       options,
     );
   };
+  const configs = CONFIG_FILES.flatMap((name) => listing.files.find(({ path }) => path === name) ?? []);
+  let config: PictureConfig = {};
+  for (const file of configs) {
+    if ((file.bytes ?? MAX_CONFIG_BYTES) < MAX_CONFIG_BYTES)
+      config = { ...config, ...readPictureConfig(await read(file)) };
+  }
   const first = await read(main);
   await collected.addFile(main.path.slice(folderOf(main.path).length), first);
   const named = namedCompanions(first).map((path) => folderOf(main.path) + path);
@@ -98,7 +111,7 @@ async function readHub(
   for (const file of [...listing.files.filter(({ path }) => named.includes(path)), ...external]) {
     await collected.addFile(file.path.slice(folderOf(main.path).length), await read(file));
   }
-  return { files: collected.files, from: `${asked.repository}/${main.path} of the Hugging Face hub` };
+  return { files: collected.files, from: `${asked.repository}/${main.path} of the Hugging Face hub`, config };
 }
 
 /** `model.onnx_data` or `model.onnx.data` beside `model.onnx`, as exporters name it. */
@@ -132,5 +145,5 @@ async function readNpm(
   for (const [name, content] of Object.entries(await unpackFiles(tarball, source.path, limits))) {
     await collected.addFile(name, content);
   }
-  return { files: collected.files, from: `${source.path} of the npm package ${asked.name} ${version}` };
+  return { files: collected.files, from: `${source.path} of the npm package ${asked.name} ${version}`, config: {} };
 }

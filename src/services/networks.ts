@@ -1,8 +1,9 @@
 import { importModel } from '../models/detect.js';
 import { replaceHead } from '../models/head.js';
-import type { Network } from '../models/network.js';
+import type { PictureConfig } from '../models/formats/pictureConfig.js';
+import type { Network, Preprocessing } from '../models/network.js';
 import { networkFromJson } from '../models/networkJson.js';
-import type { Receipt } from '../models/receipt.js';
+import type { PreprocessingSource, Receipt } from '../models/receipt.js';
 import { type LayerSelector, selectLayers } from '../models/selection.js';
 import { summarizeNetwork } from '../models/summary.js';
 import { freeze, randomizeWeights, setLearningRateFactor, unfreeze } from '../models/surgery.js';
@@ -26,7 +27,7 @@ import { badInput, checkName, checkSeed, DEFAULT_SEED, notFound } from './inputs
 import { compareImport } from './importComparison.js';
 import { readModelFiles } from './modelFiles.js';
 import { importReceipt } from './receipts.js';
-import { readSource } from './networkSource.js';
+import { readSource, type SourceFiles } from './networkSource.js';
 import { loadModel, newRevision, requireNetwork, requireRevision, storeWeights, toRevision } from './models.js';
 
 type NetworkServices = Pick<
@@ -65,12 +66,23 @@ export function networkServices(context: Context): NetworkServices {
       if ((uploadIds === undefined) === (source === undefined)) {
         throw badInput('An import takes uploadIds or a source, and not both.');
       }
-      const { files, from } = await context.downloads.run(operationId, async (options) =>
-        source
-          ? readSource(context, source, options)
-          : { files: await readModelFiles(context, uploadIds ?? []), from: null },
+      const { files, from, config } = await context.downloads.run(
+        operationId,
+        async (options): Promise<SourceFiles> =>
+          source
+            ? readSource(context, source, options)
+            : { files: await readModelFiles(context, uploadIds ?? []), from: null, config: {} },
       );
-      const imported = importModel(files, { preprocessing, classes, architecture });
+      const found = importModel(files, {
+        ...config,
+        preprocessing: { ...config.preprocessing, ...preprocessing },
+        classes: classes ?? config.classes,
+        architecture,
+      });
+      const imported = {
+        ...found,
+        preprocessingSources: withConfig(found.preprocessingSources, config, preprocessing),
+      };
       const { network, weights, format } = imported;
       const summary = `imported from ${format}${from ? `: ${from}` : ''}`;
       const revision = newRevision(network, await storeWeights(blobs, weights), null, summary);
@@ -148,6 +160,18 @@ export function networkServices(context: Context): NetworkServices {
       });
     },
   };
+}
+
+/** What a file beside the model says was not said by the request. */
+function withConfig(
+  sources: readonly PreprocessingSource[],
+  config: PictureConfig,
+  asked: Partial<Preprocessing> | undefined,
+): PreprocessingSource[] {
+  return sources.map(({ field, origin }) => {
+    const isOfFile = config.preprocessing?.[field] !== undefined && asked?.[field] === undefined;
+    return { field, origin: isOfFile ? 'file' : origin };
+  });
 }
 
 function describeSelection(network: Network, selector: LayerSelector): string {

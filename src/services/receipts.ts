@@ -32,7 +32,11 @@ export function differenceWarning(comparison: Comparison): string | null {
 const SILENT: readonly (keyof Preprocessing)[] = ['channelOrder', 'scale', 'mean', 'std'];
 
 /** The receipt of an import from these files. */
-export function importReceipt(files: ModelFiles, imported: ImportedModel, outcome: ComparisonOutcome): Receipt {
+export function importReceipt(
+  files: ModelFiles,
+  imported: Pick<ImportedModel, 'network' | 'conversion' | 'preprocessingSources'>,
+  outcome: ComparisonOutcome,
+): Receipt {
   const { conversion, preprocessingSources: sources, network } = imported;
   const comparison = 'comparison' in outcome ? outcome.comparison : null;
   const notCompared = 'notCompared' in outcome ? outcome.notCompared : null;

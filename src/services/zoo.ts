@@ -1,11 +1,11 @@
 import type { ReadOptions } from '../downloads/downloader.js';
 import { DownloadError } from '../downloads/errors.js';
 import { ModelError } from '../models/errors.js';
-import type { Model } from '../models/graph.js';
 import type { Network } from '../models/network.js';
 import { networkToJson } from '../models/networkJson.js';
 import type { ZooEntry as Entry, ZooFile as File, ZooSource as Source } from '../models/zoo/manifest.js';
-import { buildZooNetwork, readZooNetwork, zooArchitecture } from '../models/zoo.js';
+import { buildZooNetwork, readZooNetwork, type ZooModel, zooArchitecture } from '../models/zoo.js';
+import { preprocessingSources, type Receipt } from '../models/receipt.js';
 import { measurementsOf, saveMeasurement } from '../store/measurements.js';
 import { insertNetwork } from '../store/networks.js';
 import type { ZooMeasurementRow } from '../store/schema.js';
@@ -22,6 +22,7 @@ import { toServiceError } from './errors.js';
 import { badInput, checkName, checkSeed, DEFAULT_SEED } from './inputs.js';
 import { request } from './jobRequest.js';
 import { newRevision, storeWeights } from './models.js';
+import { importReceipt } from './receipts.js';
 
 type ZooServices = Pick<Services, 'zoo' | 'createNetwork' | 'measurementsOfZoo' | 'measureZooNetworks'>;
 
@@ -42,11 +43,13 @@ export function zooServices(context: Context): ZooServices {
       const checkedName = checkName(name ?? entry.name);
       checkSeed(seed);
       const isRandom = !pretrained || !entry.weights;
-      const model = await downloads.run(operationId, (options) =>
-        isRandom ? Promise.resolve(buildZooNetwork(entry, seed)) : readPretrained(context, entry, options),
+      const model = await downloads.run(operationId, async (options) =>
+        isRandom ? buildZooNetwork(entry, seed) : readPretrained(context, entry, options),
       );
       const summary = isRandom ? `${entry.id}, random weights (seed ${seed})` : `pretrained weights of ${entry.id}`;
-      const first = newRevision(model.network, await storeWeights(blobs, model.weights), null, summary);
+      const revision = newRevision(model.network, await storeWeights(blobs, model.weights), null, summary);
+      const receipt = 'conversion' in model ? JSON.stringify(zooReceipt(model)) : null;
+      const first = { ...revision, receipt };
       return database.transaction((transaction) => insertNetwork(transaction, checkedName, first));
     },
 
@@ -104,6 +107,12 @@ function toMeasurement({ isSoftware, ...row }: ZooMeasurementRow): ZooMeasuremen
   return { ...row, isSoftware: isSoftware === 1 };
 }
 
+/** The manifest says how pictures are prepared, of these very weights. */
+function zooReceipt({ files, network, conversion }: ZooModel): Receipt {
+  const imported = { network, conversion, preprocessingSources: preprocessingSources(() => 'file') };
+  return importReceipt(files, imported, { notCompared: 'The zoo has no reference outputs for these weights.' });
+}
+
 function findEntry({ installation: { zoo } }: Context, zooId: string): Entry {
   const entry = zoo.find(({ id }) => id === zooId);
   if (entry) return entry;
@@ -111,7 +120,7 @@ function findEntry({ installation: { zoo } }: Context, zooId: string): Entry {
   throw new ServiceError('NOT_FOUND', `The zoo has no network ${JSON.stringify(zooId.slice(0, 80))}; it has ${known}.`);
 }
 
-async function readPretrained(context: Context, entry: Entry, options: ReadOptions): Promise<Model> {
+async function readPretrained(context: Context, entry: Entry, options: ReadOptions): Promise<ZooModel> {
   try {
     return await readZooNetwork(entry, (file) => readFile(context, file, options));
   } catch (error) {

@@ -80,6 +80,11 @@ describe('the zoo', () => {
     const other = { ...entry, architecture: 'squeezenet1_0' };
     await assert.rejects(
       readZooNetwork(other, async () => file),
+      /not the weights of squeezenet1_0/,
+    );
+    const whole = writeModel({ network, weights });
+    await assert.rejects(
+      readZooNetwork(other, async () => whole),
       /squeezenet1_1-b8a52dc0\.pth holds the network squeezenet1_1/,
     );
     const bare = { ...entry, weights: null };

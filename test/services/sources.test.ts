@@ -16,6 +16,18 @@ import { seeded, smallNetwork } from '../training/fixtures.js';
 import { fakeServices, testConfig } from './fixtures.js';
 import { zip } from './zip.js';
 
+/** As timm publishes it. */
+const config = Buffer.from(
+  JSON.stringify({
+    pretrained_cfg: {
+      input_size: [3, 12, 12],
+      mean: [0.5, 0.5, 0.5],
+      std: [0.25, 0.25, 0.25],
+      interpolation: 'bicubic',
+      crop_pct: 1,
+    },
+  }),
+);
 const COMMIT = 'a'.repeat(40);
 const gitBlob = (data: Uint8Array) => createHash('sha1').update(`blob ${data.length}\0`).update(data).digest('hex');
 
@@ -63,6 +75,7 @@ describe('networks from elsewhere', () => {
     siblings = [
       { rfilename: 'README.md', size: 5, blobId: gitBlob(Buffer.from('hello')) },
       { rfilename: 'model.safetensors', size: model.length, lfs: { sha256: sha256(model), size: model.length } },
+      { rfilename: 'config.json', size: config.length, blobId: gitBlob(config) },
       { rfilename: 'extra/other.onnx', size: 3, blobId: '0'.repeat(40) },
     ];
     server = await fileServer((request, response) => {
@@ -71,6 +84,7 @@ describe('networks from elsewhere', () => {
       else if (url === '/api/models/me/private/revision/main?blobs=true') response.writeHead(401).end();
       else if (url === `/me/small/resolve/${COMMIT}/model.safetensors`) response.end(model);
       else if (url === `/me/small/resolve/${COMMIT}/extra/other.onnx`) response.end('abc');
+      else if (url === `/me/small/resolve/${COMMIT}/config.json`) response.end(config);
       else if (url === '/@me%2fsmall/latest')
         json(response, { version: '1.2.3', dist: { tarball: `${server.url}/files/small-1.2.3.tgz`, integrity } });
       else if (url === '/files/small-1.2.3.tgz') response.end(packed);
@@ -143,6 +157,17 @@ describe('networks from elsewhere', () => {
     const visits = server.visits.filter(({ path }) => path.includes('/resolve/')).length;
     await importFrom({ huggingFace: { ...huggingFace, file: 'model.safetensors' } });
     assert.equal(server.visits.filter(({ path }) => path.includes('/resolve/')).length, visits, 'the cache has it');
+    const { headRevisionId } = await services.importNetwork({
+      name: 'x',
+      source: { huggingFace },
+      preprocessing: { interpolation: 'bilinear' },
+    });
+    const [revision] = await services.revisionsById([headRevisionId]);
+    assert.deepEqual(revision?.preprocessing.std, [0.25, 0.25, 0.25], "what the publisher's configuration says");
+    assert.equal(revision?.preprocessing.interpolation, 'bilinear', 'what the client says comes first');
+    const [receipt] = await services.receiptsOfRevisions([headRevisionId]);
+    const origin = (field: string) => receipt?.preprocessingSources.find((source) => source.field === field)?.origin;
+    assert.deepEqual([origin('std'), origin('interpolation')], ['file', 'request']);
     const importing = (change: object) =>
       services.importNetwork({ name: 'x', source: { huggingFace: { ...huggingFace, ...change } } });
     await assert.rejects(
@@ -162,7 +187,7 @@ describe('networks from elsewhere', () => {
     const before = server.visits.length;
     await other.importNetwork({ name: 'x', source: { huggingFace: { repository: 'me/small' } } });
     const heard = server.visits.slice(before).map(({ headers }) => headers.authorization);
-    assert.deepEqual(heard, ['Bearer hf_x', 'Bearer hf_x']);
+    assert.deepEqual(heard, ['Bearer hf_x', 'Bearer hf_x', 'Bearer hf_x']);
     await other.close();
     await own.remove();
   });

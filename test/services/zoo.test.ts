@@ -105,6 +105,9 @@ describe('networks of the zoo', () => {
     assert.equal(revision?.summary, 'pretrained weights of here');
     assert.equal(revision?.classes?.length, 1000);
     assert.equal(revision?.preprocessing.cropFraction, 224 / 256);
+    const [receipt] = await services.receiptsOfRevisions([network.headRevisionId]);
+    assert.deepEqual(receipt?.files, [{ name: 'small.bin', bytes: file.length, hash: sha256(file) }]);
+    assert.deepEqual(receipt?.warnings, []);
     const seen = await early;
     assert.ok(seen.length >= 2, `${seen.length}`);
     assert.deepEqual(seen.at(-1), {
@@ -135,7 +138,7 @@ describe('networks of the zoo', () => {
     assert.equal(record?.state, 'FAILED');
     assert.match(record?.error ?? '', /does not exist/);
     const another = services.createNetwork({ zooId: 'other' });
-    await assert.rejects(another, hasCode('UNSUPPORTED_FILE', /weights of other .* squeezenet1_1/));
+    await assert.rejects(another, hasCode('UNSUPPORTED_FILE', /weights of other .* squeezenet1_0/));
     await assert.rejects(services.createNetwork({ zooId: 'nothing' }), hasCode('NOT_FOUND', /it has mobilenet_v2/));
     await assert.rejects(services.createNetwork({ zooId: 'here', name: ' ' }), hasCode('BAD_USER_INPUT', /1 to 200/));
     await assert.rejects(services.createNetwork({ zooId: 'here', seed: -1 }), hasCode('BAD_USER_INPUT', /seed/));
