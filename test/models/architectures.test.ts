@@ -9,7 +9,9 @@ import { resnet18, resnet50 } from '../../src/models/architectures/resnet.js';
 import { squeezenet } from '../../src/models/architectures/squeezenet.js';
 import { ancestors } from '../../src/models/graph.js';
 import { initializeWeights } from '../../src/models/initialize.js';
+import { replaceHead } from '../../src/models/head.js';
 import type { Network } from '../../src/models/network.js';
+import { networkFromJson, networkToJson } from '../../src/models/networkJson.js';
 import { inferShapes, weightSpecs } from '../../src/models/shapes.js';
 import { summarizeNetwork } from '../../src/models/summary.js';
 import { throwsModelError } from './fixtures.js';
@@ -216,6 +218,28 @@ test("MobileNet-v2's width multiplier rounds channels as its authors' code does"
     summarizeNetwork(mobilenetV2({ width })).reduce((sum, layer) => sum + layer.parameters, 0) / 1e6;
   assert.equal(millions(0.5).toFixed(2), '1.97');
   assert.equal(millions(1.4).toFixed(2), '6.11');
+});
+
+describe('every architecture is recognised by its weights, survives its JSON and takes a new head', () => {
+  for (const name of Object.keys(ARCHITECTURES)) {
+    test(name, () => {
+      const network = buildArchitecture(name, { classes: 9, inChannels: 2 });
+      // Names and shapes decide; what is in the tensors does not matter.
+      const weights = new Map(
+        weightSpecs(network).map((spec) => [spec.name, { shape: spec.shape, data: new Float32Array(0) }]),
+      );
+      assert.deepEqual(matchArchitecture(weights), network);
+      assert.deepEqual(networkFromJson(networkToJson(network)), network);
+      const grafted = replaceHead({ network, weights }, { classes: ['ant', 'bee'], seed: 1 }).network;
+      const shapes = inferShapes(grafted);
+      const classifier = grafted.layers.at(-1);
+      assert.deepEqual(shapes.get(classifier?.name ?? ''), [2]);
+      // All layers that the scores came from are still there, but those that made them.
+      const needed = ancestors(network.layers, network.layers.at(-1)?.name ?? '');
+      const kept = grafted.layers.filter((layer) => needed.has(layer.name));
+      assert.ok(kept.length >= needed.size - 4, `${needed.size - kept.length} layers are gone`);
+    });
+  }
 });
 
 test('weights alone are recognised, with any number of classes and with PyTorch counters', () => {
