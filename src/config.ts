@@ -41,7 +41,7 @@ export interface Config {
   readonly downloadCacheBytes: number;
   /** Bytes of one downloaded file. */
   readonly maxDownloadBytes: number;
-  /** A connection that says nothing for this long is given up, and tried again. */
+  /** A connection that brings less than 64 KiB in this time is given up, and tried again. */
   readonly downloadStallMs: number;
   /** Whether clients may name addresses inside this machine and its network. */
   readonly privateDownloads: 'off' | 'on';
@@ -141,10 +141,13 @@ const webAddress: Parse<string> = (text) => {
   return text;
 };
 
+/** As other programs take it: `host:port` is a proxy that speaks HTTP. */
 const proxy: Parse<string> = (text) => {
-  const isProxy = URL.canParse(text) && ['http:', 'https:'].includes(new URL(text).protocol);
-  if (!isProxy) throw new Error('the address of a proxy, such as http://proxy.example.org:3128');
-  return text;
+  const address = text.includes('://') ? text : `http://${text}`;
+  const known = ['http:', 'https:', 'socks5:', 'socks:'];
+  const isProxy = URL.canParse(address) && known.includes(new URL(address).protocol);
+  if (!isProxy) throw new Error('the address of an HTTP or SOCKS5 proxy, such as http://proxy.example.org:3128');
+  return address;
 };
 
 /** For a header or a list: anything that has no control characters. */

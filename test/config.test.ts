@@ -94,6 +94,16 @@ describe('the configuration', () => {
     });
   });
 
+  test('takes proxies as other programs do', () => {
+    const proxy = (text: string) => loadConfig({ HTTPS_PROXY: text }).httpsProxy;
+    assert.equal(proxy('proxy.example:3128'), 'http://proxy.example:3128');
+    assert.equal(proxy('socks5://localhost:1080'), 'socks5://localhost:1080');
+    assert.throws(
+      () => proxy('ftp://user:secret@proxy'),
+      (error: Error) => /HTTPS_PROXY is of no use/.test(error.message) && !error.message.includes('secret'),
+    );
+  });
+
   test('names every variable that cannot be used, what was given and what is allowed', () => {
     const wrong = {
       GRAFT_HOST: 'http://localhost',

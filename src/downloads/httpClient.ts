@@ -13,7 +13,7 @@ export interface ClientSettings {
   readonly allowPrivate: boolean;
   /** Addresses that the operator set, such as a registry of their own: restrictions do not hold for their hosts. */
   readonly trusted: readonly string[];
-  /** A connection that says nothing for this long is given up. */
+  /** A connection that brings next to nothing for this long is given up. */
   readonly stallMs: number;
   readonly userAgent: string;
   /** For tests. */
@@ -196,17 +196,27 @@ export class HttpClient {
 }
 
 function stalled(ms: number): DownloadError {
-  return new DownloadError('UNREACHABLE', `the server has said nothing for ${ms / 1000} s`, { isTransient: true });
+  return new DownloadError('UNREACHABLE', `the server has sent next to nothing for ${ms / 1000} s`, {
+    isTransient: true,
+  });
 }
 
-/** The chunks of a body; throws where none comes for `stallMs`. */
+/** What has to come within `stallMs`: a server that trickles would hold up the queue for days. */
+const LEAST_BYTES = 64 * 1024;
+
+/** The chunks of a body; throws where `stallMs` bring less than `LEAST_BYTES` and not the end. */
 export async function* watched(body: Readable, stallMs: number): AsyncGenerator<Buffer, void, undefined> {
   const timer = setTimeout(() => body.destroy(stalled(stallMs)), stallMs);
   try {
-    for await (const chunk of body) {
-      timer.refresh();
-      yield chunk as Buffer;
-      timer.refresh();
+    let since = 0;
+    for await (const data of body) {
+      const chunk = data as Buffer;
+      since += chunk.length;
+      if (since >= LEAST_BYTES) {
+        since = 0;
+        timer.refresh();
+      }
+      yield chunk;
     }
   } finally {
     clearTimeout(timer);

@@ -168,6 +168,22 @@ describe('downloads', () => {
       },
     ));
 
+  test('survive a server that trickles', () =>
+    withServer(
+      (request, response, visits) => {
+        if (visits.length > 1) return serve(data)(request, response, visits);
+        response.writeHead(200, { 'content-length': data.length, etag: '"one"' });
+        let at = 0;
+        const timer = setInterval(() => response.write(data.subarray(at, (at += 10))), 10);
+        response.on('close', () => clearInterval(timer));
+      },
+      async ({ url, visits }) => {
+        const impatient = { stallMs: 100 };
+        assert.deepEqual(await downloader(cache, impatient, impatient).read(requestFor(data, `${url}/f`)), data);
+        assert.match(visits[1]?.range ?? '', /^bytes=[1-9]\d*-$/);
+      },
+    ));
+
   test('survive statuses of overload, and give up after a few in a row', () =>
     withServer(
       (request, response, visits) => {

@@ -1,3 +1,4 @@
+import '@tensorflow/tfjs-backend-cpu';
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
@@ -5,6 +6,7 @@ import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import * as tfl from '@tensorflow/tfjs-layers';
 import { pack } from 'tar-stream';
 import { writeModel } from '../../src/models/formats/safetensors.js';
 import { unpackFiles } from '../../src/downloads/npm.js';
@@ -62,6 +64,7 @@ describe('networks from elsewhere', () => {
   /** What the hub lists; changed by tests. */
   let siblings: object[] = [];
   let integrity = '';
+  const tfjs = new Map<string, Uint8Array>();
 
   const json = (response: ServerResponse, value: unknown) => response.end(JSON.stringify(value));
   before(async () => {
@@ -90,6 +93,7 @@ describe('networks from elsewhere', () => {
       else if (url === '/files/small-1.2.3.tgz') response.end(packed);
       else if (url === '/direct/small.safetensors?token=1') response.end(model);
       else if (url === '/direct/small.zip') response.end(zip({ 'folder/small.safetensors': model }));
+      else if (tfjs.has(url)) response.end(tfjs.get(url));
       else if (url === '/direct/page') response.end('<p>not a network</p>');
       else response.writeHead(404).end();
     });
@@ -125,6 +129,31 @@ describe('networks from elsewhere', () => {
       (await readdir(join(folder.path, 'downloads'))).filter((name) => name.startsWith('url-')),
       [],
       'nothing is left of them',
+    );
+  });
+
+  test('an address of a TF.js model gives its shards too', async () => {
+    const model = tfl.sequential({
+      layers: [
+        tfl.layers.conv2d({ filters: 2, kernelSize: 3, inputShape: [8, 8, 3] }),
+        tfl.layers.globalAveragePooling2d({}),
+        tfl.layers.dense({ units: 2 }),
+      ],
+    });
+    await model.save({
+      save: async ({ modelTopology, weightSpecs: weights, weightData }) => {
+        const weightsManifest = [{ paths: ['group1-shard1of1.bin'], weights }];
+        tfjs.set('/tfjs/model.json', Buffer.from(JSON.stringify({ modelTopology, weightsManifest })));
+        tfjs.set('/tfjs/group1-shard1of1.bin', new Uint8Array(weightData as ArrayBuffer));
+        return { modelArtifactsInfo: { dateSaved: new Date(), modelTopologyType: 'JSON' } };
+      },
+    });
+    const source = { url: `${server.url}/tfjs/model.json` };
+    const { headRevisionId } = await services.importNetwork({ name: 'tfjs', source, classes: CLASSES });
+    const [receipt] = await services.receiptsOfRevisions([headRevisionId]);
+    assert.deepEqual(
+      receipt?.files.map(({ name }) => name),
+      ['model.json', 'group1-shard1of1.bin'],
     );
   });
 
