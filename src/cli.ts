@@ -13,15 +13,23 @@ Commands
   start            Serves the GraphQL API until SIGINT or SIGTERM.
   doctor           Examines this machine: GPU, driver, data folder; says what to do about what is missing.
   infer MODEL      Runs a model file once on NumPy arrays, without a server.
+  convert IN OUT   Writes a model file in another format, by the ending of OUT: .onnx, .safetensors, .pth, .zip, / (folder).
   inspect FILE     Prints what a model file holds: layers, shapes, parameters, preprocessing, classes.
 
 Options
-  --json           doctor, inspect: prints one JSON object.
+  --json           doctor, inspect, convert: prints one JSON object.
   --input [NAME=]FILE.npy ...
                    infer: an array for each input, by name or in the order of the model.
   --output [NAME=]FILE.npy ...
                    infer: where outputs are written; without it, their ranges are printed.
-  --size PIXELS    infer, inspect: side of pictures where the model leaves it open. Default 224.
+  --format NAME    convert: safetensors, onnx, pytorch, tfjs or folder, where the ending of OUT does not say it.
+  --softmax        convert to ONNX: the graph ends in probabilities.
+  --pictures uint8-nhwc | uint8-nchw | float32-nhwc | float32-nchw
+                   convert to ONNX: the graph takes pictures and does the preprocessing behind the resizing.
+  --labels FILE, --preprocessing FILE.json
+                   convert: what the model file does not say; labels one a line.
+  --compare        convert to ONNX: runs the file by ONNX Runtime, where it is installed, beside Graft's engine.
+  --size PIXELS    infer, inspect, convert: side of pictures where the model leaves it open. Default 224.
   --help, -h       Prints this.
   --version, -v    Prints the version.
 
@@ -93,6 +101,7 @@ async function modelCommand(args: readonly string[]): Promise<number | null> {
   const [command, ...rest] = args;
   if (rest.includes('--help') || rest.includes('-h')) return null;
   if (command === 'infer') return (await import('./cli/infer.js')).infer(rest);
+  if (command === 'convert') return (await import('./cli/convert.js')).convert(rest);
   if (command === 'inspect') return (await import('./cli/inspect.js')).inspect(rest);
   return null;
 }

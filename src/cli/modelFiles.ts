@@ -1,7 +1,8 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
 import { ModelError } from '../models/errors.js';
-import type { ModelFiles } from '../models/detect.js';
+import { isModelArchive, type ModelFiles } from '../models/detect.js';
+import { looksLikeZip, openZip } from '../models/formats/zip/archive.js';
 
 /** Most files, and bytes in all, that a model is read from. */
 const MAX_FILES = 10_000;
@@ -34,8 +35,15 @@ class Reader {
   }
 }
 
+/** All files of an archive. Throws INVALID_FILE. */
+function unpacked(archive: Uint8Array): ModelFiles {
+  const zip = openZip(archive);
+  const names = zip.entries.map(({ name }) => name).filter((name) => !name.endsWith('/'));
+  return Object.fromEntries(names.map((name) => [name, zip.read(name)]));
+}
+
 /**
- * The files of a model by their names relative to it: a folder as a whole; of a single file, the files beside it that it names.
+ * The files of a model by their names relative to it: a folder, or a zip archive that is no model by itself, as a whole; of another file, the files beside it that it names.
  * Symbolic links in folders are not followed. Throws INVALID_ARGUMENT.
  */
 export async function readModelFiles(path: string): Promise<ModelFiles> {
@@ -51,6 +59,7 @@ export async function readModelFiles(path: string): Promise<ModelFiles> {
   }
   const name = basename(path);
   const model = await reader.add(path, name);
+  if (looksLikeZip(model) && !isModelArchive(model)) return unpacked(model);
   const folder = dirname(path);
   for (const entry of await readdir(folder, { withFileTypes: true })) {
     const isOther = entry.isFile() && entry.name !== name;
