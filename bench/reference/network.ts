@@ -86,8 +86,10 @@ function evaluate(tape: Tape, layers: readonly Layer[], given: GivenValues) {
 
 function evaluateLayer(tape: Tape, layer: Layer, inputs: readonly Value[]): Value {
   const [x] = inputs as [Value];
-  const pictures = inputs.map(({ shape }) => shape.slice(1));
-  const shape = [x.shape[0] as number, ...layerShape(layer, pictures)];
+  const shape = layerShape(
+    layer,
+    inputs.map((input) => input.shape),
+  );
   switch (layer.kind) {
     case 'conv2d':
       return convolution(tape, layer, x, shape);
