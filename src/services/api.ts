@@ -351,6 +351,10 @@ export interface Services {
     name?: string;
     seed?: number;
     pretrained?: boolean;
+    /** Side of its square input in pixels, in place of the published one. */
+    inputSize?: number;
+    /** 1 for grey pictures, in place of 3. */
+    inChannels?: number;
     operationId?: string;
   }): Promise<NetworkRecord>;
   /** Of each network, on every adapter that it was measured on, newest first. */

@@ -1,7 +1,11 @@
 import type { ReadOptions } from '../downloads/downloader.js';
 import { DownloadError } from '../downloads/errors.js';
 import { ModelError } from '../models/errors.js';
-import type { Network } from '../models/network.js';
+import { initializeWeights } from '../models/initialize.js';
+import { adaptInputChannels } from '../models/inputChannels.js';
+import { resizeInput } from '../models/inputSize.js';
+import type { Model } from '../models/graph.js';
+import type { Network, Preprocessing } from '../models/network.js';
 import { networkToJson } from '../models/networkJson.js';
 import type { ZooEntry as Entry, ZooFile as File, ZooSource as Source } from '../models/zoo/manifest.js';
 import { buildZooNetwork, readZooNetwork, type ZooModel, zooArchitecture } from '../models/zoo.js';
@@ -38,17 +42,20 @@ export function zooServices(context: Context): ZooServices {
   return {
     zoo: () => zoo,
 
-    async createNetwork({ zooId, name, seed = DEFAULT_SEED, pretrained = true, operationId }) {
+    async createNetwork({ zooId, name, seed = DEFAULT_SEED, pretrained = true, operationId, ...input }) {
       const entry = findEntry(context, zooId);
       const checkedName = checkName(name ?? entry.name);
       checkSeed(seed);
       const isRandom = !pretrained || !entry.weights;
-      const model = await downloads.run(operationId, async (options) =>
+      const read = await downloads.run(operationId, async (options) =>
         isRandom ? buildZooNetwork(entry, seed) : readPretrained(context, entry, options),
       );
+      const fitted = fitInput(read, input);
+      const model =
+        isRandom && fitted !== read ? { ...fitted, weights: initializeWeights(fitted.network, seed) } : fitted;
       const summary = isRandom ? `${entry.id}, random weights (seed ${seed})` : `pretrained weights of ${entry.id}`;
       const revision = newRevision(model.network, await storeWeights(blobs, model.weights), null, summary);
-      const receipt = 'conversion' in model ? JSON.stringify(zooReceipt(model)) : null;
+      const receipt = 'conversion' in read ? JSON.stringify(zooReceipt({ ...read, ...model }, input)) : null;
       const first = { ...revision, receipt };
       return database.transaction((transaction) => insertNetwork(transaction, checkedName, first));
     },
@@ -108,9 +115,25 @@ function toMeasurement({ isSoftware, ...row }: ZooMeasurementRow): ZooMeasuremen
 }
 
 /** The manifest says how pictures are prepared, of these very weights. */
-function zooReceipt({ files, network, conversion }: ZooModel): Receipt {
-  const imported = { network, conversion, preprocessingSources: preprocessingSources(() => 'file') };
+function zooReceipt({ files, network, conversion }: ZooModel, { inputSize, inChannels }: InputOptions): Receipt {
+  const asked: readonly (keyof Preprocessing)[] = [
+    ...(inputSize === undefined ? [] : (['height', 'width'] as const)),
+    ...(inChannels === undefined ? [] : (['channelOrder'] as const)),
+  ];
+  const sources = preprocessingSources((field) => (asked.includes(field) ? 'request' : 'file'));
+  const imported = { network, conversion, preprocessingSources: sources };
   return importReceipt(files, imported, { notCompared: 'The zoo has no reference outputs for these weights.' });
+}
+
+interface InputOptions {
+  readonly inputSize?: number;
+  readonly inChannels?: number;
+}
+
+/** The model for pictures of another size and number of channels, where these are given. */
+function fitInput(model: Model, { inputSize, inChannels }: InputOptions): Model {
+  const resized = inputSize === undefined ? model : resizeInput(model, inputSize, inputSize);
+  return inChannels === undefined ? resized : adaptInputChannels(resized, inChannels);
 }
 
 function findEntry({ installation: { zoo } }: Context, zooId: string): Entry {

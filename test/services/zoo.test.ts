@@ -126,6 +126,25 @@ describe('networks of the zoo', () => {
     assert.equal(server.visits.length, visits, 'the cache has it');
   });
 
+  test('are created for pictures of another size, and for grey ones', async () => {
+    const created = async (input: { inputSize?: number; inChannels?: number; pretrained?: boolean }) => {
+      const network = await services.createNetwork({ zooId: 'here', ...input });
+      const [revision] = await services.revisionsById([network.headRevisionId]);
+      const [layers = []] = await services.layersOfRevisions([network.headRevisionId]);
+      assert.ok(revision);
+      return { preprocessing: revision.preprocessing, input: layers[0]?.outputShape, revision };
+    };
+    for (const pretrained of [true, false]) {
+      const { preprocessing, input } = await created({ inputSize: 96, inChannels: 1, pretrained });
+      assert.deepEqual(input, [1, 96, 96]);
+      assert.deepEqual([preprocessing.height, preprocessing.width, preprocessing.channelOrder], [96, 96, 'GREY']);
+    }
+    await assert.rejects(
+      created({ inputSize: 10 }),
+      hasCode('BAD_USER_INPUT', /cannot read pictures of 10 x 10.*too small/),
+    );
+  });
+
   test('say what to do where the weights cannot be had', async () => {
     await assert.rejects(
       services.createNetwork({ zooId: 'missing', operationId: 'two' }),

@@ -1,4 +1,14 @@
-import { ArrayMaxSize, ArrayMinSize, ArrayUnique, IsNotEmpty, IsOptional, Max, MaxLength, Min } from 'class-validator';
+import {
+  ArrayMaxSize,
+  ArrayMinSize,
+  ArrayUnique,
+  IsIn,
+  IsNotEmpty,
+  IsOptional,
+  Max,
+  MaxLength,
+  Min,
+} from 'class-validator';
 import { ArgsType, Field, Float, ID, InputType, Int } from 'type-graphql';
 
 const LARGEST_SEED = 2 ** 31 - 1;
@@ -28,6 +38,23 @@ export class CreateNetworkInput {
   @Min(0)
   @Max(LARGEST_SEED)
   seed?: number;
+
+  @Field(() => Int, {
+    nullable: true,
+    description: 'Side of its square input in pixels, in place of the published one; the weights stay.',
+  })
+  @IsOptional()
+  @Min(1)
+  @Max(4096)
+  inputSize?: number;
+
+  @Field(() => Int, {
+    nullable: true,
+    description: 'Channels of its input: 3 for colours, or 1 for grey, for which the first kernels are added up.',
+  })
+  @IsOptional()
+  @IsIn([1, 3])
+  inChannels?: number;
 
   @Field(() => ID, {
     nullable: true,
