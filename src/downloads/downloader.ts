@@ -1,6 +1,6 @@
 import { readFile, rename, rm, stat } from 'node:fs/promises';
 import { CacheFolder, type Digest, matchesDigest } from './cacheFolder.js';
-import { DownloadError } from './errors.js';
+import { DownloadError, stored } from './errors.js';
 import { type HttpClient, shortUrl } from './httpClient.js';
 import { withLock } from './lock.js';
 import { discardPart, type ExpectedSize, type RetrySettings, runTransfer } from './transfer.js';
@@ -139,7 +139,7 @@ export class Downloader {
     signal: AbortSignal,
     report: (progress: DownloadProgress) => void,
   ): Promise<Uint8Array> {
-    await this.folder.open();
+    await stored(this.folder.open());
     const path = this.folder.place(request.name);
     const cached = await this.cached(request);
     if (cached) {
@@ -158,7 +158,7 @@ export class Downloader {
         await discardPart(part);
         return bytes;
       }
-      await rename(part, path);
+      await stored(rename(part, path));
       await rm(`${part}.json`, { force: true });
       const bytes = await readFile(path);
       await this.folder.trim();
@@ -195,7 +195,7 @@ export class Downloader {
         await this.fetchFrom(request, { ...address, part, signal, onProgress }, wasResumed);
         return;
       } catch (error) {
-        if (!(error instanceof DownloadError) || error.code === 'CANCELLED') throw error;
+        if (!(error instanceof DownloadError) || ['CANCELLED', 'STORAGE'].includes(error.code)) throw error;
         failures.push(error);
       }
     }

@@ -13,6 +13,8 @@ export type DownloadErrorCode =
   | 'TOO_LARGE'
   /** Not the file that was asked for: another length or another hash. */
   | 'DAMAGED'
+  /** The cache folder cannot be written. */
+  | 'STORAGE'
   | 'QUEUE_FULL'
   | 'CANCELLED';
 
@@ -36,4 +38,21 @@ export class DownloadError extends Error {
 
   readonly isTransient: boolean;
   readonly retryAfterMs: number;
+}
+
+/** Does something to the cache folder. Throws STORAGE where the file system will not have it. */
+export async function stored<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof DownloadError) throw error;
+    const advice = 'GRAFT_DOWNLOAD_DIR names another folder';
+    throw new DownloadError(
+      'STORAGE',
+      `The cache of downloads cannot be used: ${(error as Error).message}. ${advice}.`,
+      {
+        cause: error,
+      },
+    );
+  }
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { open, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DownloadError } from './errors.js';
+import { DownloadError, stored } from './errors.js';
 
 /** A lock that its holder has not touched for this long is of a process that died. */
 const STALE_MS = 30_000;
@@ -43,7 +43,7 @@ export async function withLock<T>(
       await file.close();
       break;
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') await stored(Promise.reject(error));
     }
     await breakStale(path, staleMs);
     await sleep(POLL_MS, undefined, { signal }).catch(() => undefined);

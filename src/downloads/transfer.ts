@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { open, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { type FileHandle, open, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DownloadError } from './errors.js';
+import { DownloadError, stored } from './errors.js';
 import {
   discard,
   type HttpClient,
@@ -109,6 +109,12 @@ function placeOf({ status, headers }: HttpResponse, offset: number): { offset: n
   return { offset: 0, total: length === undefined ? null : Number(length) };
 }
 
+async function writeAll(file: FileHandle, chunk: Buffer, position: number): Promise<void> {
+  for (let at = 0; at < chunk.length; ) {
+    at += (await file.write(chunk, at, chunk.length - at, position + at)).bytesWritten;
+  }
+}
+
 /** One connection: appends what comes to the part. Returns the file's length. */
 async function once(client: HttpClient, transfer: Transfer, stallMs: number, onBytes: () => void): Promise<number> {
   const { url, part, size, maxBytes, onProgress, signal } = transfer;
@@ -145,22 +151,22 @@ async function once(client: HttpClient, transfer: Transfer, stallMs: number, onB
   }
   if (offset === 0) {
     const notes: Notes = { url, validator: validatorOf(response.headers) };
-    await writeFile(`${part}.json`, JSON.stringify(notes));
+    await stored(writeFile(`${part}.json`, JSON.stringify(notes)));
   }
-  const file = await open(part, offset === 0 ? 'w' : 'r+');
+  const file = await stored(open(part, offset === 0 ? 'w' : 'r+'));
   let received = offset;
   try {
     onProgress?.(received, total ?? size?.bytes ?? null);
     for await (const chunk of watched(response.body, stallMs)) {
       signal?.throwIfAborted();
-      await file.write(chunk, 0, chunk.length, received);
+      await stored(writeAll(file, chunk, received));
       received += chunk.length;
       if (received > maxBytes) throw tooLarge(url, maxBytes);
       if (size && received > size.bytes + size.tolerance) throw damaged(url, `it has more than ${size.bytes} bytes`);
       onBytes();
       onProgress?.(received, total ?? size?.bytes ?? null);
     }
-    await file.sync();
+    await stored(file.sync());
   } finally {
     await file.close();
   }

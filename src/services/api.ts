@@ -131,6 +131,8 @@ export interface ZooMeasurementOutcome {
 /** Where a network's files are fetched from. Exactly one. */
 export interface NetworkSource {
   readonly url?: string;
+  /** Of the file at `url`, 64 hexadecimal digits: it is checked then, and kept in the cache. */
+  readonly sha256?: string;
   readonly huggingFace?: { readonly repository: string; readonly revision?: string; readonly file?: string };
   readonly npm?: { readonly package: string; readonly version?: string; readonly path: string };
 }

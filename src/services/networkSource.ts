@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Digest } from '../downloads/cacheFolder.js';
 import { namedCompanions } from '../downloads/companions.js';
 import type { ReadOptions } from '../downloads/downloader.js';
 import { DownloadError } from '../downloads/errors.js';
@@ -32,31 +33,39 @@ const folderOf = (path: string): string => path.slice(0, path.lastIndexOf('/') +
 export async function readSource(context: Context, source: NetworkSource, options: ReadOptions): Promise<SourceFiles> {
   const given = [source.url, source.huggingFace, source.npm].filter((part) => part !== undefined);
   if (given.length !== 1) throw badInput('A source is exactly one of url, huggingFace and npm.');
-  if (source.url !== undefined) return readUrl(context, source.url, options);
+  if (source.sha256 !== undefined && source.url === undefined) throw badInput('sha256 belongs to a url.');
+  if (source.url !== undefined) return readUrl(context, source.url, source.sha256 ?? null, options);
   if (source.huggingFace) return readHub(context, source.huggingFace, options);
   return readNpm(context, source.npm as NonNullable<NetworkSource['npm']>, options);
 }
 
 /** One address, and the shards beside it that its JSON names. */
-async function readUrl(context: Context, text: string, options: ReadOptions): Promise<SourceFiles> {
+async function readUrl(
+  context: Context,
+  text: string,
+  sha256: string | null,
+  options: ReadOptions,
+): Promise<SourceFiles> {
   const url = parseUrl(text);
+  const hex = sha256?.toLowerCase();
+  if (hex !== undefined && !/^[0-9a-f]{64}$/.test(hex)) throw badInput('sha256 is 64 hexadecimal digits.');
   const collected = new Collection(context.config.maxUploadBytes);
-  const read = (address: string) =>
+  const read = (address: string, digest: Digest | null) =>
     context.downloads.downloader.read(
       {
         name: `url-${keyOf(address)}`,
         addresses: [{ url: address, isRestricted: true }],
-        digest: null,
+        digest,
         size: null,
       },
       options,
     );
-  const first = await read(url.href);
+  const first = await read(url.href, hex === undefined ? null : { algorithm: 'sha256', hex });
   await collected.addFile(nameOf(url), first);
   for (const path of namedCompanions(first)) {
     const beside = new URL(url);
     beside.pathname = folderOf(url.pathname) + path.split('/').map(encodeURIComponent).join('/');
-    await collected.addFile(path, await read(beside.href));
+    await collected.addFile(path, await read(beside.href, null));
   }
   return { files: collected.files, from: shortUrl(url.href), config: {} };
 }

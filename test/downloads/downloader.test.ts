@@ -414,6 +414,17 @@ describe('downloads', () => {
       }
     }));
 
+  test('a cache that cannot be written is told at once', () =>
+    withServer(serve(data), async ({ url, visits }) => {
+      await writeFile(cache, 'a file where the folder should be');
+      const request = requestFor(data, `${url}/f`);
+      await assert.rejects(downloader(cache).read(request), fails('STORAGE', /EEXIST.*GRAFT_DOWNLOAD_DIR/));
+      cache = join(folder.path, 'blocked');
+      await mkdir(join(cache, 'file.bin.part'), { recursive: true });
+      await assert.rejects(downloader(cache).read(request), fails('STORAGE', /EISDIR/));
+      assert.ok(visits.length <= 1);
+    }));
+
   test('names that are no file names go nowhere', async () => {
     for (const name of ['../up', 'a/b', '.hidden', '', 'x.part', 'x.lock', 'a\0b']) {
       await assert.rejects(downloader(cache).read({ ...requestFor(data), name }), fails('INVALID_URL', /no name/));

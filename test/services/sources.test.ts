@@ -121,14 +121,22 @@ describe('networks from elsewhere', () => {
       `imported from safetensors: ${url}.safetensors?...`,
     );
     await importFrom({ url: `${url}.zip` });
+    await importFrom({ url: `${url}.safetensors?token=1`, sha256: sha256(model).toUpperCase() });
+    const visits = server.visits.length;
+    await importFrom({ url: `${url}.safetensors?token=1`, sha256: sha256(model) });
+    assert.equal(server.visits.length, visits, 'the cache has it');
+    const other = services.importNetwork({ name: 'x', source: { url: `${url}.zip`, sha256: '0'.repeat(64) } });
+    await assert.rejects(other, hasCode('DOWNLOAD_FAILED', /sha256 hash/));
+    const short = services.importNetwork({ name: 'x', source: { url: `${url}.zip`, sha256: 'abc' } });
+    await assert.rejects(short, hasCode('BAD_USER_INPUT', /64 hexadecimal/));
     const wrong = services.importNetwork({ name: 'x', source: { url: `${server.url}/direct/page` } });
     await assert.rejects(wrong, hasCode('UNSUPPORTED_FILE', /page is nothing known/));
     const missing = services.importNetwork({ name: 'x', source: { url: `${server.url}/direct/nothing` } });
     await assert.rejects(missing, hasCode('DOWNLOAD_FAILED', /nothing does not exist/));
-    assert.deepEqual(
-      (await readdir(join(folder.path, 'downloads'))).filter((name) => name.startsWith('url-')),
-      [],
-      'nothing is left of them',
+    assert.equal(
+      (await readdir(join(folder.path, 'downloads'))).filter((name) => name.startsWith('url-')).length,
+      1,
+      'nothing is left of those whose hash was not given',
     );
   });
 

@@ -134,6 +134,14 @@ export class NetworkSourceInput {
   @MaxLength(4000)
   url?: string;
 
+  @Field(() => String, {
+    nullable: true,
+    description: 'SHA-256 of the file at `url`, 64 hexadecimal digits: it is checked then, and kept in the cache.',
+  })
+  @IsOptional()
+  @MaxLength(64)
+  sha256?: string;
+
   @Field(() => HuggingFaceSourceInput, { nullable: true, description: 'A repository on the Hugging Face hub.' })
   @IsOptional()
   @ValidateNested()
@@ -146,9 +154,10 @@ export class NetworkSourceInput {
 
   /** The services' form: what was not given is absent at every depth. */
   static toSource(input: NetworkSourceInput): NetworkSource {
-    const { url, huggingFace, npm } = given(input);
+    const { url, sha256, huggingFace, npm } = given(input);
     return {
       ...(url === undefined ? {} : { url }),
+      ...(sha256 === undefined ? {} : { sha256 }),
       ...(huggingFace ? { huggingFace: given(huggingFace) } : {}),
       ...(npm ? { npm: given(npm) } : {}),
     };
