@@ -43,6 +43,15 @@ const pool = {
   ceilMode: false,
   countIncludePad: false,
 } as const;
+const volume = {
+  outChannels: 4,
+  kernel: [2, 3, 2],
+  stride: [1, 2, 1],
+  before: [0, 1, 1],
+  after: [1, 0, 1],
+  dilation: [1, 1, 2],
+  weight: 'w',
+} as const;
 const resized = { kind: 'resize', size: [14, 5], scale: null, coordinates: 'half_pixel', rounding: 'floor' } as const;
 const nearest = { ...resized, mode: 'nearest' } as const;
 const parameter = (name: string, shape: readonly number[]): Draft => ({
@@ -148,6 +157,29 @@ const CASES: Readonly<Record<string, readonly Draft[]>> = {
       [{ kind: 'reduce', operator, axes: [1, 3], keepDims: operator === 'mean' }],
     ]),
   ),
+  'argExtreme, first of the largest': [
+    { kind: 'argExtreme', extreme: 'max', axis: 1, keepDims: true, select: 'first' },
+  ],
+  'argExtreme, last of the smallest': [
+    { kind: 'activation', activation: 'relu' },
+    { kind: 'argExtreme', extreme: 'min', axis: 3, keepDims: false, select: 'last' },
+  ],
+  'topK, values': [{ kind: 'topK', k: 3, axis: 2, largest: false, output: 'values' }],
+  'topK, places': [{ kind: 'topK', k: 4, axis: 1, largest: true, output: 'indices' }],
+  maxPoolIndices: [
+    { kind: 'maxPoolIndices', ...pool, kernel: [3, 3], dilation: [1, 1], order: 'rowMajor', ceilMode: true },
+  ],
+  'maxPoolIndices by columns': [
+    { kind: 'maxPoolIndices', ...pool, kernel: [3, 3], dilation: [1, 1], order: 'columnMajor' },
+  ],
+  conv3d: [
+    { kind: 'reshape', shape: [0, 2, 3, HEIGHT, WIDTH] },
+    { kind: 'conv3d', ...volume, groups: 2, bias: 'b' },
+  ],
+  convTranspose3d: [
+    { kind: 'reshape', shape: [0, 2, 3, HEIGHT, WIDTH] },
+    { kind: 'convTranspose3d', ...volume, groups: 1, bias: null, outputPadding: [0, 1, 0] },
+  ],
   logSoftmax: [{ kind: 'logSoftmax', axis: 1 }],
   'softmax over columns': [{ kind: 'softmax', axis: 3 }],
   matmul: [

@@ -17,6 +17,8 @@ export interface Operation {
   readonly operator: string;
   readonly inputs: readonly string[];
   readonly attributes: Readonly<Record<string, AttributeValue>>;
+  /** Numbers of outputs before and behind the one that is meant. */
+  readonly unused?: readonly [before: number, behind: number];
 }
 
 export const operation = (
@@ -86,16 +88,23 @@ export class GraphWriter {
   }
 
   /** Adds a node; returns the name of its value. */
-  node(wanted: string, { operator, inputs, attributes }: Operation): string {
+  node(wanted: string, { operator, inputs, attributes, unused = [0, 0] }: Operation): string {
     const output = this.name(wanted);
     this.operators.push(operator);
-    this.nodes.push(nodeMessage({ name: output, operator, inputs, output, attributes }));
+    const others = (count: number) => Array.from({ length: count }, () => this.name(`${wanted}/unused`));
+    const outputs = [...others(unused[0]), output, ...others(unused[1])];
+    this.nodes.push(nodeMessage({ name: output, operator, inputs, outputs, attributes }));
     return output;
   }
 
   /** A node before the last of the layer at hand. */
-  step(operator: string, inputs: readonly string[], attributes: Operation['attributes'] = {}): string {
-    return this.node(`${this.layer}/${operator}`, operation(operator, inputs, attributes));
+  step(
+    operator: string,
+    inputs: readonly string[],
+    attributes: Operation['attributes'] = {},
+    unused: Operation['unused'] = [0, 0],
+  ): string {
+    return this.node(`${this.layer}/${operator}`, { operator, inputs, attributes, unused });
   }
 
   /** The value of a layer's input. */

@@ -1,4 +1,5 @@
 import type { Dense2dLayer } from '../../../layers/dense.js';
+import type { Conv3dLayer, ConvTranspose3dLayer } from '../../../layers/volume.js';
 import type { ReduceLayer } from '../../../layers/reduction.js';
 import type { ConvTranspose2dLayer } from '../../../layers/convolution.js';
 import type { Conv2dLayer, DenseLayer, Layer } from '../../../network.js';
@@ -8,11 +9,12 @@ import { binary, unary } from './elementwise.js';
 import { type GraphWriter, inexpressible, type Operation, operation } from './graphWriter.js';
 import { batchNorm, channelNorm, groupNorm, l2Normalize, layerNorm, localResponseNorm } from './norms.js';
 import { adaptiveAveragePool, globalAveragePool, pool } from './pooling.js';
+import { argExtreme, indexed, maxPoolIndices, topK } from './selection.js';
 import { pad, resize, zeroPad } from './spatial.js';
 
 type LayerOf<K extends Layer['kind']> = Extract<Layer, { readonly kind: K }>;
 type Writers = {
-  readonly [K in Exclude<Layer['kind'], 'input'>]?: (layer: LayerOf<K>, graph: GraphWriter) => Operation | string;
+  readonly [K in Exclude<Layer['kind'], 'input'>]: (layer: LayerOf<K>, graph: GraphWriter) => Operation | string;
 };
 
 const optional = (name: string | null, graph: GraphWriter): string[] => (name === null ? [] : [graph.weight(name)]);
@@ -58,8 +60,8 @@ function reduce(layer: ReduceLayer, graph: GraphWriter): Operation {
   return operation('ReduceSum', [x, graph.integers('axes', layer.axes)], { keepdims });
 }
 
-/** TensorProto.DataType of truth values and of indices. */
-const [INT64, BOOL] = [7, 9];
+/** TensorProto.DataType of truth values. */
+const BOOL = 9;
 
 function convTranspose2d(layer: ConvTranspose2dLayer, graph: GraphWriter): Operation {
   const { kernel, stride, padding, dilation, groups, outputPadding } = layer;
@@ -74,10 +76,18 @@ function convTranspose2d(layer: ConvTranspose2dLayer, graph: GraphWriter): Opera
   });
 }
 
-/** Data, and indices as integers. */
-function indexed(layer: Layer, graph: GraphWriter): string[] {
-  const [data, indices] = graph.allValues(layer) as [string, string];
-  return [data, graph.step('Cast', [indices], { to: INT64 as number })];
+function volume(layer: Conv3dLayer | ConvTranspose3dLayer, graph: GraphWriter): Operation {
+  const { kernel, stride, before, after, dilation, groups } = layer;
+  const inputs = [graph.value(layer), graph.weight(layer.weight), ...optional(layer.bias, graph)];
+  const attributes = {
+    kernel_shape: kernel,
+    strides: stride,
+    pads: [...before, ...after],
+    dilations: dilation,
+    group: groups,
+  };
+  if (layer.kind === 'conv3d') return operation('Conv', inputs, attributes);
+  return operation('ConvTranspose', inputs, { ...attributes, output_padding: layer.outputPadding });
 }
 
 /** How each kind of layer is said in ONNX. */
@@ -124,7 +134,7 @@ const WRITERS: Writers = {
   convTranspose2d,
   where(layer, graph) {
     const [condition, x, y] = graph.allValues(layer) as [string, string, string];
-    return operation('Where', [graph.step('Cast', [condition], { to: BOOL as number }), x, y]);
+    return operation('Where', [graph.step('Cast', [condition], { to: BOOL }), x, y]);
   },
   gather: (layer, graph) => operation('Gather', indexed(layer, graph), { axis: layer.axis }),
   gatherElements: (layer, graph) => operation('GatherElements', indexed(layer, graph), { axis: layer.axis }),
@@ -133,11 +143,19 @@ const WRITERS: Writers = {
     const attributes = { exclusive: layer.exclusive ? 1 : 0, reverse: layer.reverse ? 1 : 0 };
     return operation('CumSum', [graph.value(layer), axis], attributes);
   },
+  conv3d: volume,
+  convTranspose3d: volume,
+  maxPoolIndices,
+  argExtreme,
+  topK,
+  // Few runtimes have casts to the types of eight bits and less, and they differ in what is out of range.
+  roundTo(layer) {
+    throw inexpressible(layer, layer.type);
+  },
 };
 
 /** Adds a layer to the graph. Throws UNSUPPORTED for what ONNX's operators do not say. */
 export function writeLayer(layer: Exclude<Layer, { readonly kind: 'input' }>, graph: GraphWriter): void {
-  const write = WRITERS[layer.kind] as ((layer: Layer, graph: GraphWriter) => Operation | string) | undefined;
-  if (!write) throw inexpressible(layer, null);
+  const write = WRITERS[layer.kind] as (layer: Layer, graph: GraphWriter) => Operation | string;
   graph.add(layer, () => write(layer, graph));
 }

@@ -73,15 +73,16 @@ export interface NodeSpec {
   readonly operator: string;
   /** An empty name is an optional input left out. */
   readonly inputs: readonly string[];
-  readonly output: string;
+  readonly outputs: readonly string[];
   readonly attributes: Readonly<Record<string, AttributeValue>>;
 }
 
 /** NodeProto. */
-export function nodeMessage({ name, operator, inputs, output, attributes }: NodeSpec): Message {
+export function nodeMessage({ name, operator, inputs, outputs, attributes }: NodeSpec): Message {
   const message = new Message();
   for (const input of inputs) message.text(1, input);
-  message.text(2, output).text(3, name).text(4, operator);
+  for (const output of outputs) message.text(2, output);
+  message.text(3, name).text(4, operator);
   for (const [key, value] of Object.entries(attributes)) message.message(5, attribute(key, value));
   return message;
 }

@@ -1,4 +1,4 @@
-import type { AdaptiveAveragePoolLayer, GlobalAveragePoolLayer } from '../../../layers/pooling.js';
+import type { AdaptiveAveragePoolLayer, GlobalAveragePoolLayer, MaxPoolIndicesLayer } from '../../../layers/pooling.js';
 import type { PoolLayer } from '../../../network.js';
 import { type GraphWriter, type Operation, operation } from './graphWriter.js';
 
@@ -9,7 +9,11 @@ const LOWEST = -3.4028234663852886e38;
  * Padding that makes the windows of the floor rule what the layer's are: runtimes differ in the last window of the ceil rule
  * (whether it is there, what its divisor is), none differs in explicit padding.
  */
-function explicitPads(layer: PoolLayer, input: readonly number[], output: readonly number[]): number[] {
+export function explicitPads(
+  layer: PoolLayer | MaxPoolIndicesLayer,
+  input: readonly number[],
+  output: readonly number[],
+): number[] {
   const end = (axis: 0 | 1, before: number, after: number): number => {
     const [size, windows] = [input[axis + 2] as number, output[axis + 2] as number];
     const reach = (layer.kernel[axis] - 1) * layer.dilation[axis] + 1;
