@@ -17,23 +17,34 @@ function withWeights(network: Network, weights: Weights): Model {
   return { network, weights: new Map([...kept].map(([name, { shape, data }]) => [name, { shape, data }])) };
 }
 
+/** The given architecture with whichever names fit it; where none do, the error says what the file's own lack. */
+function given(architecture: string, candidates: readonly Weights[], options: WeightsOnlyOptions): Model {
+  let first: unknown;
+  for (const candidate of candidates) {
+    try {
+      return withWeights(architectureOfWeights(architecture, candidate, options), candidate);
+    } catch (error) {
+      if (!(error instanceof ModelError)) throw error;
+      first ??= error;
+    }
+  }
+  throw first;
+}
+
 /**
  * The network of a file that holds weights alone: the built-in architecture that they fit, by names and shapes. What is called
  * otherwise by simple rules is renamed. Throws UNKNOWN_FORMAT with the nearest architecture where none fits, INVALID_WEIGHTS where
  * the given one does not.
  */
 export function modelOfWeights(weights: Weights, format: string, options: WeightsOnlyOptions = {}): Model {
-  const { architecture, ...rest } = options;
-  const [own, ...renamed] = possibleNames(weights) as [Weights, ...Weights[]];
-  if (architecture !== undefined) {
-    const candidate = renamed[0] ?? own;
-    return withWeights(architectureOfWeights(architecture, candidate, rest), candidate);
-  }
-  for (const candidate of [own, ...renamed]) {
-    const network = matchArchitecture(candidate, rest);
+  const { architecture, inputSize } = options;
+  const candidates = possibleNames(weights);
+  if (architecture !== undefined) return given(architecture, candidates, { inputSize });
+  for (const candidate of candidates) {
+    const network = matchArchitecture(candidate, { inputSize });
     if (network) return withWeights(network, candidate);
   }
-  const nearest = nearestArchitecture(renamed[0] ?? own);
+  const nearest = nearestArchitecture(candidates);
   const message = `This ${format} file holds weights without a network, and their names and shapes are those of no built-in architecture`;
   throw new ModelError(
     'UNKNOWN_FORMAT',

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { densenet121 } from '../../src/models/architectures/densenet.js';
 import { matchArchitecture } from '../../src/models/architectures/match.js';
@@ -20,6 +21,11 @@ const one = (...shape: number[]): WeightTensor => ({
 
 const network = resnet18({ classes: 3 });
 const weights = initializeWeights(network, 7);
+/** timm's name, its shape, torchvision's name: `timmNames.py` wrote them, and checked them by the logits. */
+const TIMM = JSON.parse(readFileSync('test/models/torchvision/timmNames.json', 'utf8')) as Readonly<
+  Record<string, readonly (readonly [string, readonly number[], string])[]>
+>;
+
 const renamed = (source: Weights, name: (old: string) => string): Weights =>
   new Map([...source].map(([old, tensor]) => [name(old), tensor]));
 
@@ -92,6 +98,33 @@ describe('files that hold weights alone', () => {
       const model = modelOfWeights(old, 'PyTorch', options);
       assert.deepEqual(model.network, dense);
       assertSame(model.weights, own);
+    }
+  });
+
+  describe("timm's names", () => {
+    for (const [architecture, pairs] of Object.entries(TIMM)) {
+      test(architecture, () => {
+        const specs = new Map(
+          weightSpecs(buildArchitecture(architecture, { classes: 5 })).map(({ name, shape }) => [name, shape]),
+        );
+        const tensors = new Map<string, WeightTensor>();
+        const expected = new Map<string, WeightTensor>();
+        const add = (timm: string, shape: readonly number[], own: string) => {
+          const data = Float32Array.of(tensors.size);
+          tensors.set(timm, { shape, data });
+          expected.set(own, { shape: specs.get(own) ?? [], data });
+        };
+        for (const [timm, shape, own] of pairs) {
+          add(timm, shape, own);
+          for (const statistic of ['running_mean', 'running_var']) {
+            const [theirs, ours] = [timm, own].map((name) => name.replace(/weight$/, statistic)) as [string, string];
+            if (ours !== own && specs.has(ours)) add(theirs, shape, ours);
+          }
+        }
+        const model = modelOfWeights(tensors, 'safetensors');
+        assert.equal(model.network.architecture, architecture);
+        assertSame(model.weights, expected);
+      });
     }
   });
 

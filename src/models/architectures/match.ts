@@ -170,22 +170,32 @@ const listDifferences = ({ missing, otherShape, unknown }: Differences): string 
 /** Fewer common names than this are no resemblance. */
 const LEAST_SHARE = 0.2;
 
-/** The built-in architecture that is nearest to these weights, with what differs; null where none is near. */
-export function nearestArchitecture(weights: Weights): string | null {
-  const total = [...weights.keys()].filter((name) => !COUNTER.test(name)).length;
-  let best: { form: Form; share: number } | null = null;
-  for (const form of allForms()) {
-    let agreeing = 0;
-    let common = 0;
-    for (const [name, shape] of form.shapes) {
-      const weight = weights.get(name);
-      if (weight) common++;
-      if (weight && shapeText(weight.shape) === shape) agreeing++;
+/** How much a form and weights have in common: from 0 to 1, which is every name and shape. */
+function likeness(form: Form, weights: Weights, total: number): number {
+  let agreeing = 0;
+  let common = 0;
+  for (const [name, shape] of form.shapes) {
+    const weight = weights.get(name);
+    if (weight) common++;
+    if (weight && shapeText(weight.shape) === shape) agreeing++;
+  }
+  return (agreeing + common) / (form.shapes.size + total);
+}
+
+/**
+ * The built-in architecture that is nearest to these weights, under whichever of the names that they may have, with what differs;
+ * null where none is near.
+ */
+export function nearestArchitecture(candidates: readonly Weights[]): string | null {
+  let best: { form: Form; weights: Weights; share: number } | null = null;
+  for (const weights of candidates) {
+    const total = [...weights.keys()].filter((name) => !COUNTER.test(name)).length;
+    for (const form of allForms()) {
+      const share = likeness(form, weights, total);
+      if (share > (best?.share ?? LEAST_SHARE)) best = { form, weights, share };
     }
-    const share = (agreeing + common) / (form.shapes.size + total);
-    if (share > (best?.share ?? LEAST_SHARE)) best = { form, share };
   }
   if (!best) return null;
-  const { form } = best;
+  const { form, weights } = best;
   return `the nearest is ${form.architecture}: ${listDifferences(compare(fittedShapes(form, weights), weights))}`;
 }
