@@ -1,3 +1,4 @@
+import { isCounter } from './architectures/match.js';
 import { type Conversion, ImportReport } from './conversion.js';
 import { ModelError, unsupported } from './errors.js';
 import type { ImportOptions } from './formats/importBuilder.js';
@@ -94,6 +95,7 @@ function companion(files: ModelFiles, own: string): (path: string) => Uint8Array
 
 function readAnySafetensors(file: SafetensorsFile, options: ImportOptions): Model {
   if (holdsNetwork(file)) return told(readModel(file), options);
+  tellRounded(file.rounded, options);
   return matched(file.tensors, modelOfWeights(file.tensors, 'safetensors', options), options);
 }
 
@@ -108,8 +110,25 @@ function told(model: Model, { report }: ImportOptions): Model {
 function matched(tensors: Weights, model: Model, { report }: ImportOptions): Model {
   for (const _ of model.weights) report?.converted('tensor', [`weight of ${model.network.architecture}`]);
   const used = new Set([...model.weights.values()].map(({ data }) => data));
-  for (const [name, { data }] of tensors) if (!used.has(data)) report?.ignored(name, 'no layer has it');
+  let counters = 0;
+  for (const [name, { data }] of tensors) {
+    if (used.has(data)) continue;
+    if (isCounter(name)) counters++;
+    else report?.ignored(name, 'no layer has it');
+  }
+  if (counters > 0)
+    report?.ignored('num_batches_tracked', `${counters} counters, which only training in PyTorch reads`);
   return model;
+}
+
+/** Names that a message lists. */
+const LISTED = 10;
+
+/** Values that float32 does not hold. */
+function tellRounded(names: readonly string[], { report }: ImportOptions): void {
+  if (names.length === 0) return;
+  const more = names.length > LISTED ? ` and ${names.length - LISTED} more` : '';
+  report?.folded(`rounded to float32: ${names.slice(0, LISTED).join(', ')}${more}`);
 }
 
 /** A checkpoint of PyTorch: the weights in it, and what else it holds. */
@@ -119,6 +138,10 @@ function readCheckpoint(bytes: Uint8Array, options: ImportOptions): Model {
   for (const { name, value } of ignored) report?.ignored(name, value);
   if (path !== '') report?.folded(`the weights are under ${path}`);
   if (prefix !== '') report?.folded(`${prefix} is taken off the names`);
+  tellRounded(
+    [...tensors].flatMap(([name, { exact }]) => (exact || isCounter(name) ? [] : name)),
+    options,
+  );
   return matched(tensors, modelOfWeights(tensors, 'PyTorch', options), options);
 }
 

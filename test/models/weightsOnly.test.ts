@@ -13,6 +13,7 @@ import type { Weights, WeightTensor } from '../../src/models/network.js';
 import { weightSpecs } from '../../src/models/shapes.js';
 import { modelOfWeights } from '../../src/models/weightsOnly.js';
 import { throwsModelError } from './fixtures.js';
+import { dict, int, pickle, tensor as tensorText, torchZip } from './pickles.js';
 
 const one = (...shape: number[]): WeightTensor => ({
   shape,
@@ -25,6 +26,11 @@ const weights = initializeWeights(network, 7);
 const TIMM = JSON.parse(readFileSync('test/models/torchvision/timmNames.json', 'utf8')) as Readonly<
   Record<string, readonly (readonly [string, readonly number[], string])[]>
 >;
+
+/** Numbers of the largest tensor: all are views of one storage of zeros. */
+const SIZE = Math.max(...[...weights.values()].map(({ data }) => data.length));
+const strides = (shape: readonly number[]): number[] =>
+  shape.map((_, axis) => shape.slice(axis + 1).reduce((product, size) => product * size, 1));
 
 const renamed = (source: Weights, name: (old: string) => string): Weights =>
   new Map([...source].map(([old, tensor]) => [name(old), tensor]));
@@ -52,6 +58,39 @@ describe('files that hold weights alone', () => {
       assert.deepEqual(imported.network, network);
       assertSame(imported.weights, weights);
     }
+  });
+
+  test('the receipt tells what was taken off, ignored and rounded', () => {
+    const tensors = Object.fromEntries(
+      [...weights].map(([name, { shape }]) => [
+        `module.${name}`,
+        tensorText({ shape, stride: strides(shape), elements: SIZE }),
+      ]),
+    );
+    const scalar = { shape: [], stride: [], key: '1', storage: 'LongStorage', elements: 1 };
+    tensors['module.bn1.num_batches_tracked'] = tensorText(scalar);
+    tensors['module.bn1.bias'] = tensorText({
+      shape: [64],
+      stride: [1],
+      key: '2',
+      storage: 'DoubleStorage',
+      elements: 64,
+    });
+    const checkpoint = torchZip(pickle(dict({ epoch: int(3), model: dict(tensors) })), {
+      0: new Uint8Array(SIZE * 4),
+      1: new Uint8Array(8).fill(1),
+      2: new Uint8Array(new Float64Array(64).fill(0.1).buffer),
+    });
+    const { conversion } = importModel({ f: checkpoint });
+    assert.deepEqual(conversion.folded.slice(0, 3), [
+      'the weights are under model',
+      'module. is taken off the names',
+      'rounded to float32: bn1.bias',
+    ]);
+    assert.deepEqual(conversion.ignored, [
+      'epoch: 3',
+      'num_batches_tracked: 1 counters, which only training in PyTorch reads',
+    ]);
   });
 
   test('safetensors in parts are one network, wherever the parts lie', () => {

@@ -5,8 +5,8 @@ import { weightSpecs } from '../shapes.js';
 import type { ArchitectureOptions } from './options.js';
 import { ARCHITECTURES, buildArchitecture } from './registry.js';
 
-/** Counters that PyTorch keeps beside a batch norm's statistics; nothing reads them here. */
-const COUNTER = /(^|\.)num_batches_tracked$/;
+/** Whether a name is that of a counter that PyTorch keeps beside a batch norm's statistics; nothing reads it here. */
+export const isCounter = (name: string): boolean => /(^|\.)num_batches_tracked$/.test(name);
 
 /** One form of a built-in architecture: the weights that it has, and which of them tell its sizes. */
 interface Form {
@@ -81,7 +81,7 @@ function compare(shapes: ReadonlyMap<string, string>, weights: Weights): Differe
       otherShape.push(`${name} ${shapeText(weight.shape)} instead of ${shape}`);
     }
   }
-  const unknown = [...weights.keys()].filter((name) => !shapes.has(name) && !COUNTER.test(name));
+  const unknown = [...weights.keys()].filter((name) => !shapes.has(name) && !isCounter(name));
   return { missing, unknown, otherShape };
 }
 
@@ -122,7 +122,7 @@ function build(form: Form, weights: Weights, { inputSize }: MatchOptions): Netwo
  * are read off the weights). Null where none fits. This is how files that hold weights only, as torchvision's, are recognised.
  */
 export function matchArchitecture(weights: Weights, options: MatchOptions = {}): Network | null {
-  const names = [...weights.keys()].filter((name) => !COUNTER.test(name));
+  const names = [...weights.keys()].filter((name) => !isCounter(name));
   const wanted = names.sort().join('\n');
   for (const architecture of Object.keys(ARCHITECTURES)) {
     for (const form of formsOf(architecture)) {
@@ -189,7 +189,7 @@ function likeness(form: Form, weights: Weights, total: number): number {
 export function nearestArchitecture(candidates: readonly Weights[]): string | null {
   let best: { form: Form; weights: Weights; share: number } | null = null;
   for (const weights of candidates) {
-    const total = [...weights.keys()].filter((name) => !COUNTER.test(name)).length;
+    const total = [...weights.keys()].filter((name) => !isCounter(name)).length;
     for (const form of allForms()) {
       const share = likeness(form, weights, total);
       if (share > (best?.share ?? LEAST_SHARE)) best = { form, weights, share };
