@@ -1,12 +1,13 @@
 import { namedWeights } from '../models/layers/registry.js';
 import type { AuxiliaryOutput, Layer, Network } from '../models/network.js';
+import { graphShapes } from '../models/shapes.js';
 import { ancestors, logitsLayer } from './inference.js';
 
 /** A network cut into the part that a run never changes and the part that it trains. */
 export interface Partition {
   /** Layers of the frozen trunk in topological order: neither they nor anything below them can change or is random. */
   readonly trunk: readonly Layer[];
-  /** The other layers, in topological order. */
+  /** The other layers, in topological order, and what they read of parameters that do not change. */
   readonly head: readonly Layer[];
   /** Trunk layers whose outputs the head reads. Only the input layer where nothing is frozen. */
   readonly boundary: readonly string[];
@@ -31,11 +32,22 @@ export function partitionNetwork(network: Network): Partition {
     const own = trains(layer) || (layer.kind === 'dropout' && layer.rate > 0);
     if (own || layer.inputs.some((input) => changing.has(input))) changing.add(layer.name);
   }
-  const trunk = layers.filter((layer) => !changing.has(layer.name));
-  const head = layers.filter((layer) => changing.has(layer.name));
+  const isChanging = ({ name }: Layer) => changing.has(name);
+  const { batched } = graphShapes(network);
+  // Values that no picture has a part in are no features: each part computes those that it reads.
+  const constantsOf = (part: readonly Layer[]): Set<string> => {
+    const needed = new Set(part.flatMap(({ inputs }) => inputs).filter((name) => !batched.has(name)));
+    for (const { name, inputs } of layers.toReversed())
+      if (needed.has(name)) for (const input of inputs) needed.add(input);
+    return needed;
+  };
+  const ofHead = constantsOf(layers.filter(isChanging));
+  const ofTrunk = constantsOf(layers.filter((layer) => batched.has(layer.name) && !isChanging(layer)));
+  const head = layers.filter((layer) => isChanging(layer) || ofHead.has(layer.name));
+  const trunk = layers.filter((layer) => !isChanging(layer) && (batched.has(layer.name) || ofTrunk.has(layer.name)));
   // Logits of a frozen network whose auxiliary head trains are in the trunk.
   const read = new Set([logits, ...head.flatMap((layer) => layer.inputs)]);
-  const boundary = trunk.filter((layer) => read.has(layer.name)).map((layer) => layer.name);
+  const boundary = trunk.filter((layer) => read.has(layer.name) && batched.has(layer.name)).map((layer) => layer.name);
   return { trunk, head, boundary, auxiliary };
 }
 
