@@ -4,7 +4,8 @@ import type { Preprocessing } from '../network.js';
 import { ImportBuilder, type ImportOptions } from './importBuilder.js';
 import { asSame, isConstant, NotMapped, Target, type Value } from './tensorflow/value.js';
 import { Constants, TENSOR_TYPES } from './tflite/constants.js';
-import { Context, type Operand } from './tflite/context.js';
+import type { Operand } from './tensorflow/operatorContext.js';
+import { Context } from './tflite/context.js';
 import { OPERATOR_NAMES } from './tflite/operatorNames.js';
 import { OPERATORS } from './tflite/operators.js';
 import { readTflite, type TfliteModel, type TfliteOperator, type TfliteTensor } from './tflite/schema.js';
@@ -42,7 +43,7 @@ export function importTflite(bytes: Uint8Array, options: ImportOptions = {}): Im
   const picture = addInput(builder, tensor, options);
   values.set(input as number, picture);
   for (const operator of model.operators) {
-    convert(model, operator, builder, constants, values, options, mappings);
+    convert(model, operator, builder, constants, values, mappings);
   }
   builder.throwProblems();
   const output = values.get(model.outputs[0] as number);
@@ -87,7 +88,6 @@ function convert(
   builder: ImportBuilder,
   constants: Constants,
   values: Map<number, Operand | null>,
-  options: ImportOptions,
   mappings: MappingCounter,
 ): void {
   const { file } = model;
@@ -112,7 +112,7 @@ function convert(
       set([]);
       return;
     }
-    const context = new Context(builder, name, operator, operands as (Operand | null)[], options);
+    const context = new Context(builder, name, operator, operands as (Operand | null)[]);
     const result = converter(context);
     const results = Array.isArray(result) ? (result as readonly Operand[]) : [result as Operand];
     set(results);

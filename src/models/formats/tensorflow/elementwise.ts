@@ -75,6 +75,7 @@ export function binary(
 ): Value {
   if (isConstant(left) && isConstant(right)) return notMapped('it has constants only');
   if (isConstant(left)) {
+    if (operator === 'add' || operator === 'mul') return binary(target, operator, right, left, name);
     const value = right as Value;
     return combined(target, operator, [parameter(target, left, value, name), value.layer], value, name);
   }

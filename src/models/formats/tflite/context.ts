@@ -1,13 +1,11 @@
 import type { Activation } from '../../network.js';
-import type { ImportBuilder, ImportOptions } from '../importBuilder.js';
+import type { ImportBuilder } from '../importBuilder.js';
 import { activation } from '../tensorflow/elementwise.js';
-import { isSharedOut } from '../tensorflow/dilated.js';
-import { type Constant, isConstant, notMapped, Target, type Value } from '../tensorflow/value.js';
+import { type Operand, OperatorContext } from '../tensorflow/operatorContext.js';
+import { notMapped, type Value } from '../tensorflow/value.js';
 import type { Window } from '../tensorflow/weighted.js';
 import type { Table } from './flatbuffer.js';
 import type { TfliteOperator } from './schema.js';
-
-export type Operand = Value | Constant;
 
 const FUSED: Readonly<Record<number, Activation>> = {
   1: 'relu',
@@ -19,49 +17,18 @@ const FUSED: Readonly<Record<number, Activation>> = {
 const EMPTY = { i8: (_: number, otherwise = 0) => otherwise } as const;
 
 /** What the converter of one operator works with. */
-export class Context extends Target {
+export class Context extends OperatorContext {
   constructor(
     builder: ImportBuilder,
     name: string,
     readonly operator: TfliteOperator,
-    /** Null for inputs that are left out. */
-    readonly operands: readonly (Operand | null)[],
-    readonly options: ImportOptions,
+    operands: readonly (Operand | null)[],
   ) {
-    super(builder, name);
+    super(builder, name, operands);
   }
 
   get attributes(): Table {
     return this.operator.options ?? notMapped('its options are missing');
-  }
-
-  operand(place: number): Operand {
-    const operand = this.operands[place] ?? notMapped(`input ${place} is missing`);
-    return isConstant(operand) ? operand : this.value(place);
-  }
-
-  value(place: number): Value {
-    const value = this.anyValue(place);
-    return isSharedOut(value) ? notMapped('maps that are shared out for something else than a convolution') : value;
-  }
-
-  /** Also one that is shared out for a dilated convolution. */
-  anyValue(place: number): Value {
-    const operand = this.operands[place] ?? notMapped(`input ${place} is missing`);
-    return isConstant(operand) ? notMapped(`input ${place} is a constant`) : operand;
-  }
-
-  constant(place: number): Constant {
-    const operand = this.operand(place);
-    return isConstant(operand) ? operand : notMapped(`input ${place} is computed; it has to be a constant`);
-  }
-
-  optionalConstant(place: number): Constant | null {
-    return this.operands[place] ? this.constant(place) : null;
-  }
-
-  integers(place: number): number[] {
-    return [...this.constant(place).data];
   }
 
   /** padding 0, strideW 1, strideH 2, and dilation where the operator has it. */

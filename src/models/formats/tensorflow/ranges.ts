@@ -1,52 +1,55 @@
-import { type Range, reshape, slice } from '../tensorflow/shaping.js';
-import { type Constant, isConstant, notMapped, positiveAxis, type Value } from '../tensorflow/value.js';
-import type { Context, Operand } from './context.js';
+import { type Range, reshape, slice } from './shaping.js';
+import type { Operand, OperatorContext } from './operatorContext.js';
+import { type Constant, isConstant, notMapped, positiveAxis, type Value } from './value.js';
 
 const integers = (values: readonly number[]): Constant => ({ shape: [values.length], data: Float32Array.from(values) });
 
 /** The shape of a value is known here, with 1 for the batch: converters compute targets of reshapes from it. */
-export function shapeOf(c: Context): Constant {
+export function shapeOf(c: OperatorContext): Constant {
   return integers(c.shape(c.value(0)));
 }
 
 /** Scalars in a list. */
-export function pack(c: Context): Constant {
+export function pack(c: OperatorContext): Constant {
   const items = c.operands.map((_, place) => c.constant(place));
   if (items.some(({ data }) => data.length !== 1)) notMapped('values that are no single numbers');
   return integers(items.map(({ data }) => data[0] as number));
 }
 
 /** A size out of a shape. */
-export function gather(c: Context): Constant {
+export function gather(c: OperatorContext): Constant {
   const [{ shape, data }, index] = [c.constant(0), c.integers(1)];
   if (shape.length !== 1 || index.length !== 1) return notMapped('values that are no list of sizes');
   return { shape: [], data: Float32Array.of(data[index[0] as number] ?? notMapped(`index ${index[0]}`)) };
 }
 
-/** Parts of equal size along an axis, which is the first input. */
-export function split(c: Context): readonly Value[] {
-  const count = c.attributes.i32(0);
-  const input = c.value(1);
+/** `count` parts of equal size along an axis. */
+export function split(c: OperatorContext, input: Value, count: number, along: number): readonly Value[] {
   const shape = c.shape(input);
-  const axis = positiveAxis(c.integers(0)[0] as number, shape.length);
+  const axis = positiveAxis(along, shape.length);
   const size = (shape[axis] as number) / count;
-  if (count !== c.operator.outputs.length || !Number.isInteger(size)) return notMapped(`num_splits = ${count}`);
-  return c.operator.outputs.map((_, part) => {
+  if (!(count >= 1) || count > MAX_PARTS || !Number.isInteger(size)) return notMapped(`num_split = ${count}`);
+  return Array.from({ length: count }, (_, part) => {
     const range = { axis, start: part * size, end: (part + 1) * size, step: 1 };
     return slice(c, input, [range], `${c.name}_${part}`);
   });
 }
 
-/** NumPy's ranges; bit i of a mask is of axis i. */
-export function stridedSlice(c: Context): Operand {
+const MAX_PARTS = 1024;
+
+/** Of StridedSlice; bit i is of axis i. */
+export interface Masks {
+  readonly begin: number;
+  readonly end: number;
+  readonly ellipsis: number;
+  readonly newAxis: number;
+  readonly shrink: number;
+}
+
+/** NumPy's ranges; begins, ends and strides are inputs 1, 2 and 3. */
+export function stridedSlice(c: OperatorContext, masks: Masks): Operand {
   const [begin, end, strides] = [c.integers(1), c.integers(2), c.integers(3)];
-  const [beginMask, endMask, ellipsis, newAxis, shrink] = [0, 1, 2, 3, 4].map((field) => c.attributes.i32(field)) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
+  const { begin: beginMask, end: endMask, ellipsis, newAxis, shrink } = masks;
   if (ellipsis !== 0 || newAxis !== 0) return notMapped('ellipsis_mask or new_axis_mask');
   const input = c.operand(0);
   const shape = isConstant(input) ? input.shape : c.shape(input);
