@@ -161,6 +161,20 @@ describe('PyTorch: where the weights lie', () => {
     });
   }
 
+  test('settings in the dicts of frameworks are left out as other dicts are', () => {
+    // A subclass of dict is made by NEWOBJ; its items and its attributes follow.
+    const settings = (module: string, name: string) => `${global(module, name)})\x81(${text('lr')}${int(1)}u}b`;
+    const root = dict({
+      state_dict: state,
+      hyper_parameters: settings('pytorch_lightning.utilities.parsing', 'AttributeDict'),
+      cfg: settings('yacs.config', 'CfgNode'),
+    });
+    assert.deepEqual(readPytorch(file(root)).ignored, [
+      { name: 'hyper_parameters', value: 'pytorch_lightning.utilities.parsing.AttributeDict of 1' },
+      { name: 'cfg', value: 'yacs.config.CfgNode of 1' },
+    ]);
+  });
+
   test('several, or none, are refused with their names', () => {
     throwsModelError(
       () => readPytorch(file(dict({ g: state, d: state }))),

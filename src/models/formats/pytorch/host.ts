@@ -2,7 +2,7 @@ import type { PickleHost } from '../pickle/unpickle.js';
 import { describe } from '../pickle/unpickle.js';
 import { PyDict, PyGlobal, PyList, PyObject, PySet, PyTuple, type PickleValue } from '../pickle/values.js';
 import { fail, refuse, SAVE_STATE_DICT } from './errors.js';
-import { allowed, isBuiltin, isDtype, isNumpy, isOpaque, isStorage } from './names.js';
+import { allowed, isBuiltin, isDictionary, isDtype, isNumpy, isOpaque, isStorage } from './names.js';
 import { NumpyDtype, numpyScalar } from './numpy.js';
 import { DTYPES, STORAGES, TorchStorage, TorchTensor, type TorchType } from './values.js';
 
@@ -108,9 +108,9 @@ function callBuiltin(callable: PyGlobal, args: readonly PickleValue[]): PickleVa
 /** What a call would give, by name. `callable` has passed the allow-list. */
 function call(callable: PickleValue, args: readonly PickleValue[]): PickleValue {
   if (!(callable instanceof PyGlobal)) fail(`it calls ${describe(callable)}, which is no function.`);
-  const { module, path } = callable;
+  const { path } = callable;
   if (Object.hasOwn(TORCH, path)) return (TORCH[path] as Call)(args);
-  if (module === 'collections') return makeDict(path, args);
+  if (isDictionary(callable)) return makeDict(path, args);
   if (path === '_codecs.encode') return encode(args);
   if (isNumpy(callable, 'dtype')) return new NumpyDtype(typeof args[0] === 'string' ? args[0] : '');
   if (isNumpy(callable, 'scalar')) return numpyScalar(args[0] as PickleValue, args[1] as PickleValue);

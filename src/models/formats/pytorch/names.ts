@@ -39,6 +39,15 @@ const OPAQUE: Readonly<Record<string, readonly string[]>> = {
   fractions: ['Fraction'],
 };
 
+/** Dicts with attributes, in which frameworks keep their settings: read as dicts. */
+const DICTS: Readonly<Record<string, readonly string[]>> = {
+  easydict: ['EasyDict'],
+  'yacs.config': ['CfgNode'],
+  'pytorch_lightning.utilities.parsing': ['AttributeDict'],
+  'lightning_fabric.utilities.data': ['AttributeDict'],
+  'lightning.fabric.utilities.data': ['AttributeDict'],
+};
+
 const BUILTIN_NAMES = [
   'dict',
   'list',
@@ -60,6 +69,9 @@ const BUILTIN_NAMES = [
 const includes = (table: Readonly<Record<string, readonly string[]>>, { module, name }: PyGlobal): boolean =>
   Object.hasOwn(table, module) && (table[module] as readonly string[]).includes(name);
 
+/** Classes that are read as dicts. */
+export const isDictionary = (global: PyGlobal): boolean => global.module === 'collections' || includes(DICTS, global);
+
 /** Classes of which an object is kept unread. */
 export const isOpaque = (global: PyGlobal): boolean =>
   includes(OPAQUE, global) || (BUILTINS.includes(global.module) && ['complex', 'range', 'slice'].includes(global.name));
@@ -76,7 +88,8 @@ export const isNumpy = ({ module, name }: PyGlobal, wanted: string): boolean =>
   name === wanted && (module === 'numpy' || NUMPY_ARRAYS.includes(module));
 
 function isAllowed(global: PyGlobal): boolean {
-  if (isOpaque(global) || isStorage(global) || isDtype(global) || includes(NAMES, global)) return true;
+  if (isOpaque(global) || includes(DICTS, global) || isStorage(global) || isDtype(global) || includes(NAMES, global))
+    return true;
   if (BUILTINS.includes(global.module)) return BUILTIN_NAMES.includes(global.name);
   return ['scalar', '_reconstruct', '_frombuffer'].some((name) => isNumpy(global, name));
 }
