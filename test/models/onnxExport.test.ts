@@ -218,6 +218,24 @@ describe('ONNX export', () => {
     );
   });
 
+  test('refuses to write more than protobuf can hold', () => {
+    const [wide, narrow] = [65_536, 4_200];
+    const dense = { kind: 'dense', learningRateFactor: 1, bias: null } as const;
+    const layers: Layer[] = [
+      { kind: 'input', name: 'x', inputs: [], learningRateFactor: 1, shape: [wide], batched: true, type: 'float32' },
+      { ...dense, name: 'first', inputs: ['x'], outFeatures: narrow, weight: 'a' },
+      { ...dense, name: 'second', inputs: ['first'], outFeatures: wide, weight: 'b' },
+    ];
+    const network = { architecture: 'big', layers, preprocessing, classes: null, auxiliary: [] };
+    // Never touched, so the machine gives no memory for them.
+    const data = new Float32Array(wide * narrow);
+    const weights = new Map([
+      ['a', { shape: [narrow, wide], data }],
+      ['b', { shape: [wide, narrow], data }],
+    ]);
+    throwsModelError(() => exportOnnx({ network, weights }), 'UNSUPPORTED', /at most 2147483647/);
+  });
+
   test('its metadata say the labels, the architecture and what is left of the preprocessing', (t) => {
     const tiny = tinyNetwork(new Random(freshSeed(t)));
     const model = { ...tiny, network: { ...tiny.network, preprocessing } };
