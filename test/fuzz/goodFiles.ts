@@ -1,7 +1,9 @@
+import { readFileSync } from 'node:fs';
 import type { ModelFiles } from '../../src/models/detect.js';
 import { exportOnnx } from '../../src/models/formats/onnx/exportOnnx.js';
 import { resnetCifar } from '../../src/models/architectures/resnetCifar.js';
 import { writePytorch } from '../../src/models/formats/pytorch/write.js';
+import { exportTfjs } from '../../src/models/formats/tfjs/exportTfjs.js';
 import { writeModel } from '../../src/models/formats/safetensors.js';
 import type { Model } from '../../src/models/graph.js';
 import { Random } from '../../src/models/random.js';
@@ -39,5 +41,32 @@ export function goodFiles(): GoodFile[] {
     { format: 'onnx', name: `${name}.onnx`, files: { 'model.onnx': exportOnnx(model, { softmax: name === 'tiny' }) } },
     { format: 'safetensors', name: `${name}.safetensors`, files: { 'model.safetensors': writeModel(model) } },
   ]);
-  return [...others, ...torch];
+  return [...others, ...torch, ...tensorflow()];
+}
+
+const fixtures = new URL('../../../test/fixtures/', import.meta.url);
+
+/** The files of Keras, TensorFlow and TF.js that the tests of their importers read. */
+function tensorflow(): GoodFile[] {
+  const read = (path: string): Uint8Array => readFileSync(new URL(path, fixtures));
+  const single = (format: string, path: string): GoodFile => ({ format, name: path, files: { [path]: read(path) } });
+  const folder = (path: string): GoodFile => ({
+    format: 'tfjs',
+    name: path,
+    files: {
+      'model.json': read(`${path}/model.json`),
+      'group1-shard1of1.bin': read(`${path}/group1-shard1of1.bin`),
+    },
+  });
+  const layers = exportTfjs(tinyNetwork(new Random(1)));
+  return [
+    single('keras', 'keras/nested.keras3.h5'),
+    single('keras', 'keras/mixed.keras2.h5'),
+    single('keras', 'keras/nested.keras3.keras'),
+    single('tflite', 'tflite/shapes.tflite'),
+    single('tflite', 'tflite/int8.tflite'),
+    folder('tfjs/shapes'),
+    folder('tfjs/mixed_uint8'),
+    { format: 'tfjs', name: 'layers-model', files: layers },
+  ];
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
+import { ImportReport } from '../../src/models/conversion.js';
 import { importModel } from '../../src/models/detect.js';
 import { ModelError } from '../../src/models/errors.js';
 import { exportOnnx } from '../../src/models/formats/onnx/exportOnnx.js';
@@ -76,11 +77,13 @@ test('weights are dequantised: within half a step of those that they were made f
 });
 
 test('what an import did is said, and quantised inputs give the preprocessing', () => {
-  const { conversion, network } = importTflite(read('uint8.tflite'));
+  const report = new ImportReport();
+  const { network } = importTflite(read('uint8.tflite'), { report });
+  const conversion = report.conversion('TensorFlow Lite');
   assert.equal(conversion.version, '3');
   assert.match(conversion.folded.join(), /quantised weights dequantised/);
   assert.match(conversion.ignored.join(), /quantised activations/);
-  assert.ok(conversion.mapped.some(({ from, to }) => from === 'CONV_2D' && to === 'activation'));
+  assert.ok(conversion.mapped.some(({ from, to }) => from === 'CONV_2D' && to === 'conv2d + activation'));
   const { scale, mean, std } = network.preprocessing;
   // The pictures of the calibration lie in -1..1: a byte is (byte - 127) / 127.5 there.
   assert.equal(scale, 1);

@@ -1,4 +1,4 @@
-import { type Conversion, MappingCounter } from '../conversion.js';
+import type { ImportReport } from '../conversion.js';
 import type { Model } from '../graph.js';
 import type { Preprocessing } from '../network.js';
 import { ImportBuilder, type ImportOptions } from './importBuilder.js';
@@ -16,24 +16,19 @@ export { looksLikeTflite } from './tflite/schema.js';
 
 const FORMAT = 'TensorFlow Lite';
 
-export interface ImportedTflite extends Model {
-  readonly conversion: Conversion;
-}
-
 /**
  * Imports a TensorFlow Lite network (its first subgraph) with one picture as input and one output. Quantised weights become float32;
- * the rounding of quantised activations is left out, which `conversion` says. Where the input is quantised, its scale and zero point
+ * the rounding of quantised activations is left out, which the report says. Where the input is quantised, its scale and zero point
  * give the preprocessing. Layers are called after the tensors that they compute.
  *
  * Throws INVALID_FILE, or UNSUPPORTED with everything that Graft has no layer for.
  */
-export function importTflite(bytes: Uint8Array, options: ImportOptions = {}): ImportedTflite {
+export function importTflite(bytes: Uint8Array, options: ImportOptions = {}): Model {
   const model = readTflite(bytes);
   const { file } = model;
   const builder = new ImportBuilder(FORMAT);
   const constants = new Constants(model);
   const values = new Map<number, Operand | null>();
-  const mappings = new MappingCounter();
   const [input, ...otherInputs] = model.inputs;
   const tensor = model.tensors[input ?? -1] ?? file.fail('its input is no tensor.');
   if (otherInputs.length > 0 || model.outputs.length !== 1) {
@@ -43,15 +38,15 @@ export function importTflite(bytes: Uint8Array, options: ImportOptions = {}): Im
   const picture = addInput(builder, tensor, options);
   values.set(input as number, picture);
   for (const operator of model.operators) {
-    convert(model, operator, builder, constants, values, mappings);
+    convert(model, operator, builder, constants, values, options.report);
   }
   builder.throwProblems();
   const output = values.get(model.outputs[0] as number);
   if (!output || isConstant(output) || isSharedOut(output)) return file.fail('its output is computed by no operator.');
   const { layer } = output.order === 'maps' ? output : asSame(new Target(builder, 'output'), output);
-  const preprocessing = { ...inputPreprocessing(tensor), ...options.preprocessing };
-  const built = builder.build('tflite', layer, { ...options, preprocessing });
-  return { ...built, conversion: conversionOf(model, mappings) };
+  const own = inputPreprocessing(tensor);
+  if (options.report) tell(options.report, model, own);
+  return builder.build('tflite', layer, { ...options, preprocessing: { ...own, ...options.preprocessing } });
 }
 
 /** Names may be joined from many by semicolons where the converter has merged operators; the first says enough. */
@@ -88,7 +83,7 @@ function convert(
   builder: ImportBuilder,
   constants: Constants,
   values: Map<number, Operand | null>,
-  mappings: MappingCounter,
+  report: ImportReport | undefined,
 ): void {
   const { file } = model;
   const kind = OPERATOR_NAMES[operator.code] ?? `operator ${operator.code}`;
@@ -113,11 +108,9 @@ function convert(
       return;
     }
     const context = new Context(builder, name, operator, operands as (Operand | null)[]);
-    const result = converter(context);
+    const result = builder.converting(kind, report, () => converter(context));
     const results = Array.isArray(result) ? (result as readonly Operand[]) : [result as Operand];
     set(results);
-    const [first] = results;
-    if (first && !isConstant(first)) mappings.add(kind, builder.layer(first.layer).kind);
   } catch (error) {
     if (!(error instanceof NotMapped)) throw inFile(error, FORMAT, `${name} (${kind})`);
     builder.problem(name, kind, error.attribute);
@@ -141,18 +134,15 @@ function operandOf(
   return file.fail(`${name} is read before it is computed, or does not exist.`);
 }
 
-function conversionOf({ version, tensors, subgraphs }: TfliteModel, mappings: MappingCounter): Conversion {
-  const isQuantized = ({ type, quantization }: TfliteTensor) => quantization !== null && type !== 0;
-  const weights = tensors.filter((tensor) => isQuantized(tensor) && tensor.data.length > 0).length;
-  const activations = tensors.filter((tensor) => isQuantized(tensor) && tensor.data.length === 0).length;
-  return {
-    format: FORMAT,
-    version: String(version),
-    mapped: mappings.list(),
-    folded: weights > 0 ? [`${weights} quantised weights dequantised to float32`] : [],
-    ignored: [
-      ...(activations > 0 ? [`the rounding of ${activations} quantised activations: Graft computes in float32`] : []),
-      ...(subgraphs > 1 ? [`${subgraphs - 1} more subgraphs: the first is the network`] : []),
-    ],
-  };
+function tell(report: ImportReport, model: TfliteModel, own: Partial<Preprocessing>): void {
+  const { version, tensors, subgraphs } = model;
+  report.version = String(version);
+  report.preprocessing = own;
+  const isQuantized = ({ type, quantization }: TfliteTensor) => quantization !== null && type !== TENSOR_TYPES.float32;
+  const quantized = tensors.filter(isQuantized);
+  const weights = quantized.filter(({ data }) => data.length > 0).length;
+  if (weights > 0) report.folded(`${weights} quantised weights dequantised to float32`);
+  const activations = quantized.length - weights;
+  if (activations > 0) report.ignored(`rounding of ${activations} quantised activations`, 'Graft computes in float32');
+  if (subgraphs > 1) report.ignored(`${subgraphs - 1} more subgraphs`, 'the first is the network');
 }

@@ -31,6 +31,8 @@ export function importKerasArchive(archive: ZipArchive, options: ImportOptions =
     }
     fail(`${WEIGHTS} is missing.`);
   }
+  const { keras_version: version } = metadata;
+  if (options.report) options.report.version = typeof version === 'string' ? version : null;
   const root = openHdf5(archive.read(WEIGHTS));
-  return convertKeras('Keras', config, storedByPath(root), dialectOf(metadata.keras_version), options);
+  return convertKeras('Keras', config, storedByPath(root), dialectOf(version), options);
 }

@@ -86,7 +86,7 @@ function convert(
     options,
   );
   try {
-    return converter(context);
+    return builder.converting(layer.className, options.report, () => converter(context));
   } catch (error) {
     if (!(error instanceof NotMapped)) throw inFile(error, 'Keras model', `${layer.id} (${layer.className})`);
     problem(error.attribute);

@@ -44,6 +44,7 @@ export function importKerasH5(bytes: Uint8Array, options: ImportOptions = {}): M
   }
   const weights = root.get('model_weights') ?? fail('the group model_weights is missing.');
   const version = root.attribute('keras_version') ?? weights.attribute('keras_version');
+  if (options.report) options.report.version = typeof version === 'string' ? version : null;
   const json = parseKerasJson(config, 'model_config');
   return convertKeras('Keras .h5', json, storedByName(weights), dialectOf(version), options);
 }

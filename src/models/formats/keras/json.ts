@@ -19,4 +19,11 @@ export function asText(value: unknown, what: string): string {
   return typeof value === 'string' ? value : fail(`${what} is not a text.`);
 }
 
-export const show = (value: unknown): string => (JSON.stringify(value) ?? 'missing').slice(0, 100);
+/** A value for a message, cut short; nesting that is too deep to be written down is left out. */
+export function show(value: unknown): string {
+  try {
+    return (JSON.stringify(value) ?? 'missing').slice(0, 100);
+  } catch {
+    return typeof value;
+  }
+}

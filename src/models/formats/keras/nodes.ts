@@ -21,7 +21,7 @@ export interface Node {
 /** `[["name", 0, 0], ...]`, `["name", 0, 0]` for one, or an object of them. */
 export function references(value: unknown, what: string): Reference[] {
   if (value !== null && typeof value === 'object' && !Array.isArray(value)) {
-    return Object.values(value).flatMap((item) => references(item, what));
+    return Object.values(value).map((item) => reference(asList(item, what), what));
   }
   const list = asList(value, what);
   const items = typeof list[0] === 'string' ? [list] : list;

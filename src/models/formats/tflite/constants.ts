@@ -18,7 +18,7 @@ const TYPES: Readonly<Record<number, StoredType>> = {
   16: 'u16',
   18: 'bf16',
 };
-export const TENSOR_TYPES = { uint8: 3, int8: 9 } as const;
+export const TENSOR_TYPES = { float32: 0, uint8: 3, int8: 9 } as const;
 
 /** Values of tensors that the file holds, dequantised. Many operators may name one tensor: what is read in all is bounded. */
 export class Constants {

@@ -96,7 +96,7 @@ function convertNode(
   for (const operand of operands) if (operand && isConstant(operand)) budget.spend(operand.data.length);
   const context = new Context(builder, node, operands, options, (place) => readers.get(inputs[place]?.node ?? '') ?? 0);
   try {
-    const result = converter(context);
+    const result = builder.converting(op, options.report, () => converter(context));
     return Array.isArray(result) ? (result as readonly Operand[]) : [result as Operand];
   } catch (error) {
     if (!(error instanceof NotMapped)) throw inFile(error, FORMAT, `${name} (${op})`);
