@@ -26,7 +26,8 @@ export function zooLines(zoo: readonly ZooNetwork[]): string[] {
     pretrained ? `pretrained, ${license ?? 'licence unknown'}, ${clip(sourceName(source), 32)}` : 'random',
   ]);
   const more = zoo.length - here.length;
-  const others = more > 0 ? [`... and ${more} more, whose weights are downloaded when one is created`] : [];
+  const others =
+    more > 0 ? [`... and ${more} more; where weights are published, they are downloaded when one is created`] : [];
   return indent([...table(columns, rows), ...others]);
 }
 
