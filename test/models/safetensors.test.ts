@@ -109,7 +109,7 @@ describe('safetensors: reading', () => {
     ['a header that is a list', file('[]', []), /not a JSON object/],
     ['an entry that is null', file({ a: null }, []), /dtype/],
     ['an unknown dtype', file({ a: entry('F8', [1], 0, 1) }, [0]), /dtype "F8"/],
-    ['a header beyond the limit', file(' '.repeat(2 ** 25 + 1), []), /33554432 are allowed/],
+    ['a header beyond the limit', file(' '.repeat(2 ** 24 + 1), []), /16777216 are allowed/],
     ['a deeply nested header', file('['.repeat(1e6), []), /not JSON/],
     ['a dtype that JavaScript objects inherit', file({ a: entry('constructor', [1], 0, 1) }, [0]), /dtype/],
     ['offsets behind the end', file({ a: entry('F32', [2], 0, 8) }, [0, 0, 0, 0]), /take 8 bytes/],

@@ -134,6 +134,9 @@ describe('zip: reading', () => {
   test('limits of the caller hold', () => {
     const bytes = testZip(entries);
     throwsModelError(() => openZip(bytes, { maxEntries: 2 }), 'INVALID_FILE', /2 are allowed/);
+    const zeros = new Uint8Array(2 ** 20);
+    const many = testZip(Array.from({ length: 70 }, (_, index) => ({ name: `${index}`, data: zeros, deflate: true })));
+    throwsModelError(() => openZip(many), 'INVALID_FILE', /unpacks to more than/);
     throwsModelError(() => openZip(bytes, { maxBytes: 12 }), 'INVALID_FILE', /more than the 12 bytes/);
   });
 });

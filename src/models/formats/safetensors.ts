@@ -13,7 +13,7 @@ import { checkedElements, IS_LITTLE_ENDIAN, isExact, STORED_BYTES, type StoredTy
 const NETWORK_KEY = 'graft.network';
 const METADATA_KEY = '__metadata__';
 /** The reference implementation allows 100 MB; text of nothing but brackets takes many times its size when it is parsed. */
-const MAX_HEADER_BYTES = 2 ** 25;
+const MAX_HEADER_BYTES = 2 ** 24;
 const PREFIX_BYTES = 8;
 
 const TYPES: Readonly<Record<string, StoredType>> = {

@@ -1,5 +1,5 @@
 import { CENTRAL_HEADER, type Directory, SATURATED_16, SATURATED_32, size64 } from './directory.js';
-import { fail, refuse, SMALL_ENTRY_BYTES, type ZipLimits } from './limits.js';
+import { FREE_BYTES, fail, refuse, SMALL_ENTRY_BYTES, type ZipLimits } from './limits.js';
 import { entryName } from './name.js';
 
 /** One file in an archive. */
@@ -167,7 +167,8 @@ function checkedEntry(view: DataView, central: CentralHeader, end: number, maxRa
 
 /** The files of an archive in the order of its directory; folders are left out. No two of them share a byte or a name. */
 export function readEntries(view: DataView, directory: Directory, limits: ZipLimits): ZipEntry[] {
-  const { maxEntries, maxBytes, maxRatio } = limits;
+  const { maxEntries, maxRatio, maxTotalRatio } = limits;
+  const maxBytes = Math.min(limits.maxBytes, FREE_BYTES + maxTotalRatio * view.byteLength);
   if (directory.entries > maxEntries) {
     fail(`it says it has ${directory.entries} entries; ${maxEntries} are allowed.`);
   }
