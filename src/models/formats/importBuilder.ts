@@ -3,6 +3,8 @@ import { type ImportProblem, ModelError, unsupported } from '../errors.js';
 import { ancestors, keepWeights, type Model } from '../graph.js';
 import type { Graph, Layer, Network, Preprocessing, WeightTensor } from '../network.js';
 import { imagenetPreprocessing, withChannels } from '../preprocessing.js';
+import { JsonReader } from '../jsonReader.js';
+import { readLayer } from '../layers/readLayer.js';
 import { layerShape } from '../shapes.js';
 import { LIMITS } from '../limits.js';
 import { validateNetwork } from '../validate.js';
@@ -24,6 +26,16 @@ export interface ImportOptions {
 type OmitFromEach<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 /** A layer before its name is made unique. Its learning-rate factor is 1 unless it says otherwise. */
 export type LayerDraft = OmitFromEach<Layer, 'learningRateFactor'> & { readonly learningRateFactor?: number };
+
+function checkSize(layer: Layer, shape: readonly number[]): void {
+  const elements = shape.reduce((product, size) => product * size, 1);
+  if (elements <= LIMITS.elementsPerTensor && shape.length <= LIMITS.rank) return;
+  const most = `at most ${LIMITS.elementsPerTensor} values in at most ${LIMITS.rank} dimensions are allowed`;
+  throw new ModelError(
+    'INVALID_NETWORK',
+    `Layer ${layer.name} (${layer.kind}) puts out [${shape.join(', ')}]; ${most}.`,
+  );
+}
 
 /** Collects the layers, weights and problems of a file that is being imported, in topological order. */
 export class ImportBuilder {
@@ -47,10 +59,12 @@ export class ImportBuilder {
     }
     const name = this.unique(draft.name || draft.kind, (taken) => this.layers.has(taken));
     const layer: Layer = { learningRateFactor: 1, ...draft, name };
+    readLayer(new JsonReader(layer, `Layer ${name}`));
     const shape = layerShape(
       layer,
       layer.inputs.map((input) => this.completeShape(input)),
     );
+    checkSize(layer, shape);
     this.layers.set(name, layer);
     this.kinds.push(layer.kind);
     this.shapes.set(name, shape);

@@ -18,7 +18,7 @@ import { Operation } from './onnx/node.js';
 import { METADATA_KEYS } from './onnx/exportOnnx.js';
 import { ALLOWED_VALUES, CONVERTERS } from './onnx/operators.js';
 import { type OnnxModel, type OnnxNode, type OnnxValueInfo, readOnnxModel } from './onnx/proto.js';
-import { type ReadExternal, readConstant } from './onnx/tensor.js';
+import type { ReadExternal } from './onnx/tensor.js';
 import { isWide, valueType } from './onnx/types.js';
 import type { Constant, Value } from './onnx/value.js';
 
@@ -45,7 +45,7 @@ class OnnxImporter {
     private readonly options: GraphImportOptions,
     /** Whether the first dimension of inputs is a batch even where the file says its size. */
     private readonly forPictures: boolean,
-    private readonly readExternal: ReadExternal,
+    readExternal: ReadExternal,
   ) {
     this.budget = new Budget(readExternal);
     this.opset =
@@ -61,7 +61,7 @@ class OnnxImporter {
   import(): GraphModel {
     const { graph } = this.model;
     for (const tensor of graph.initializers) {
-      this.define(tensor.name, { ...readConstant(tensor, tensor.name, this.readExternal), isWeight: true });
+      this.define(tensor.name, { ...this.budget.readTensor(tensor, tensor.name), isWeight: true });
     }
     const inputs = graph.inputs.filter(({ name }) => !this.values.has(name));
     if (this.forPictures) this.checkPictures(inputs);

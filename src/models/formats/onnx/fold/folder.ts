@@ -2,12 +2,14 @@ import { ModelError } from '../../../errors.js';
 import type { ValueType } from '../../../layers/input.js';
 import { checkedElements } from '../../numbers.js';
 import type { Operation } from '../node.js';
+import type { OnnxTensor } from '../proto.js';
 import { type ReadExternal, readConstant } from '../tensor.js';
 import { isWide } from '../types.js';
 import type { Constant } from '../value.js';
 
-/** Most values that constants computed from others may have in all: 1 GiB of float32. */
-const MAX_COMPUTED = 2 ** 28;
+/** Values that constants computed from others may have in all, whatever the file's size, and more for each value in the file. */
+const ALWAYS_COMPUTED = 2 ** 24;
+const COMPUTED_PER_VALUE = 8;
 
 export type Data = Float32Array | Float64Array;
 /** Computes an operator on constants; null where it does not know how. */
@@ -16,19 +18,27 @@ export type Fold = (op: Operation, budget: Budget) => Constant | readonly Consta
 /** Counts what is computed, so that a small file cannot fill the memory. */
 export class Budget {
   private computed = 0;
+  private allowed = ALWAYS_COMPUTED;
 
-  constructor(readonly readExternal: ReadExternal) {}
+  constructor(private readonly readExternal: ReadExternal) {}
 
   /** A new constant; `fill` gets zeros. Throws INVALID_FILE. */
   make(op: Operation, shape: readonly number[], type: ValueType, fill: (data: Data) => void, output = 0): Constant {
     const elements = checkedElements(shape, `ONNX: the output of ${op.name}`);
     this.computed += elements;
-    if (this.computed > MAX_COMPUTED) {
-      throw new ModelError('INVALID_FILE', `ONNX: the file computes more than ${MAX_COMPUTED} constant values.`);
+    if (this.computed > this.allowed) {
+      throw new ModelError('INVALID_FILE', `ONNX: the file computes more than ${this.allowed} constant values.`);
     }
     const data = isWide(type) || type === 'float64' ? new Float64Array(elements) : new Float32Array(elements);
     fill(data);
     return op.result(shape, data, type, output);
+  }
+
+  /** A tensor of the file itself. Throws INVALID_FILE. */
+  readTensor(tensor: OnnxTensor, name: string): Constant {
+    const constant = readConstant(tensor, name, this.readExternal);
+    this.allowed += COMPUTED_PER_VALUE * constant.data.length;
+    return constant;
   }
 
   /** The same values under another shape. */
@@ -40,7 +50,7 @@ export class Budget {
 
   read(op: Operation, attribute: string): Constant {
     const tensor = op.tensor(attribute) ?? op.fail(`${attribute} is missing.`);
-    return readConstant(tensor, op.node.outputs[0] || op.name, this.readExternal);
+    return this.readTensor(tensor, op.node.outputs[0] || op.name);
   }
 }
 
