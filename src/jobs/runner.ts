@@ -194,15 +194,17 @@ export class RunQueue {
     also?: (queries: Queries) => Promise<RunChange>,
   ): Promise<void> {
     const finishedAt = Date.now();
-    await this.commit(claim, async (queries) => {
+    const began = this.current?.runId === claim.runId ? this.current.began : null;
+    const write = async (queries: Queries) => {
       if (!(await finish(queries, claim))) throw new ClaimLost();
       const more = (await also?.(queries)) ?? {};
       const event = { state, attempt: claim.attempt, progress: null };
       await appendEvent(queries, claim.runId, event, { ...change, ...more, finishedAt });
-    });
+    };
+    await this.commit(claim, write, () =>
+      this.observer.stateChanged(state, began === null ? {} : { secondsRun: (finishedAt - began) / 1000 }),
+    );
     await this.checkpoints?.remove(claim.runId);
-    const began = this.current?.runId === claim.runId ? this.current.began : null;
-    this.observer.stateChanged(state, began === null ? {} : { secondsRun: (finishedAt - began) / 1000 });
   }
 
   private async complete(claim: Claim, run: RunRow, revision: RevisionRow, outcome: TrainOutcome): Promise<void> {
@@ -247,8 +249,13 @@ export class RunQueue {
   }
 
   /** One transaction and then the news of it. Messages of the worker come in some request's context, hence `background`. */
-  private async commit(claim: Claim, work: (queries: Queries) => Promise<void>): Promise<void> {
+  private async commit(
+    claim: Claim,
+    work: (queries: Queries) => Promise<void>,
+    observe: () => void = () => undefined,
+  ): Promise<void> {
     await this.database.background(() => this.database.transaction(work));
+    observe();
     this.events.publish(claim.runId);
   }
 }
