@@ -190,6 +190,18 @@ describe('PyTorch: where the weights lie', () => {
     throwsModelError(() => readPytorch(file(']')), 'UNSUPPORTED', /holds list of 0/);
   });
 
+  test('pickles of Python 2: byte strings, and ordered dicts made of lists of pairs', () => {
+    const bytes = (value: string) => `U${String.fromCharCode(value.length)}${value}`;
+    const list = (...items: string[]) => `](${items.join('')}e`;
+    const pair = list(bytes('a.w'), tensor({ ...OK, storage: 'FloatStorage' }).replace('ctorch\n', 'ctorch.cuda\n'));
+    const root = call(global('collections', 'OrderedDict'), list(pair, list(bytes('caf\xe9'), int(3))));
+    const found = readPytorch(file(`}(${bytes('state_dict')}${root}u`));
+    assert.deepEqual(
+      [values(found), found.ignored],
+      [{ 'a.w': [1, 2, 3, 4] }, [{ name: 'state_dict.café', value: '3' }]],
+    );
+  });
+
   test('big-endian storages, and storages without a type', () => {
     const bytes = new DataView(new ArrayBuffer(16));
     for (let index = 0; index < 4; index++) bytes.setFloat32(4 * index, index + 0.5);
