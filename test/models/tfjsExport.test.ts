@@ -18,7 +18,6 @@ import { onnxOutput } from './onnxRuntime.js';
 interface ModelJson {
   readonly modelTopology: object;
   readonly weightsManifest: readonly { readonly paths: string[]; readonly weights: tf.io.WeightsManifestEntry[] }[];
-  readonly userDefinedMetadata: { readonly classes: unknown; readonly preprocessing: unknown };
 }
 
 const jsonOf = (files: Record<string, Uint8Array>): ModelJson =>
@@ -187,13 +186,13 @@ describe('TF.js predicts with exported files what the network predicts, and they
   }
 });
 
-test('labels and preprocessing go along; large weights are cut into files', (t) => {
-  const model = tinyNetwork(new Random(freshSeed(t)));
-  const json = jsonOf(exportTfjs(model));
-  assert.deepEqual(json.userDefinedMetadata, {
-    classes: model.network.classes,
-    preprocessing: model.network.preprocessing,
-  });
+test('labels and preprocessing go along and come back; large weights are cut into files', (t) => {
+  const tiny = tinyNetwork(new Random(freshSeed(t)));
+  const preprocessing = { ...tiny.network.preprocessing, channelOrder: 'BGR', mean: [0.1, 0.2, 0.3] } as const;
+  const model = { ...tiny, network: { ...tiny.network, preprocessing } };
+  const exported = exportTfjs(model);
+  const again = importTfjs(jsonOf(exported), (path) => exported[path]).network;
+  assert.deepEqual([again.classes, again.preprocessing], [model.network.classes, preprocessing]);
   const network = buildArchitecture('mobilenet_v2', { inputSize: 32, classes: 4 });
   const { files, conversion } = writeTfjs({ network, weights: randomWeights(network, new Random(1)) });
   const shards = Object.keys(files).filter((name) => name.endsWith('.bin'));

@@ -1,9 +1,11 @@
 import type { Model } from '../graph.js';
+import { parsePreprocessing } from '../networkJson.js';
 import type { ImportOptions } from './importBuilder.js';
 import { convertKeras } from './keras/convert.js';
 import { namedWeights } from './keras/namedWeights.js';
 import { asObject } from './keras/json.js';
 import { convertGraph } from './tfjs/graph/convert.js';
+import { GENERATOR } from './tfjs/exportTfjs.js';
 import { readManifest } from './tfjs/weights.js';
 
 /** Whether parsed JSON looks like the model.json of a TF.js model. */
@@ -27,5 +29,23 @@ export function importTfjs(
   const weights = readManifest(file.weightsManifest, shard);
   const topology = asObject(file.modelTopology, 'modelTopology');
   if ('node' in topology) return convertGraph(file, weights, options);
-  return convertKeras('TF.js', file.modelTopology, namedWeights(weights), 'tfjs', options);
+  const own = metadata(file.userDefinedMetadata);
+  const model = convertKeras('TF.js', file.modelTopology, namedWeights(weights), 'tfjs', {
+    ...own,
+    ...options,
+    preprocessing: { ...own.preprocessing, ...options.preprocessing },
+  });
+  if (options.report && own.preprocessing) options.report.preprocessing = own.preprocessing;
+  return model;
+}
+
+/** Preprocessing and labels where Graft wrote the file; what others keep there is theirs. */
+function metadata(value: unknown): Pick<ImportOptions, 'preprocessing' | 'classes'> {
+  if (value === null || typeof value !== 'object') return {};
+  const { generatedBy, preprocessing, classes } = value as Readonly<Record<string, unknown>>;
+  if (generatedBy !== GENERATOR) return {};
+  return {
+    ...(preprocessing !== undefined && { preprocessing: parsePreprocessing(preprocessing, 'preprocessing') }),
+    ...(Array.isArray(classes) && classes.every((label) => typeof label === 'string') && { classes }),
+  };
 }

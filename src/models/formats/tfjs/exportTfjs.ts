@@ -9,6 +9,9 @@ const SHARD_BYTES = 4 * 2 ** 20;
 /** The version of the layers library that the topology is written for. */
 const KERAS_VERSION = 'tfjs-layers 4.22.0';
 
+/** Says whose metadata it is. */
+export const GENERATOR = 'Graft';
+
 export interface TfjsExport {
   /** `model.json` and its weight files. */
   readonly files: Readonly<Record<string, Uint8Array>>;
@@ -46,7 +49,7 @@ export function writeTfjs(model: Model): TfjsExport {
   const shards = split(writer.weights);
   const json = {
     format: 'layers-model',
-    generatedBy: 'Graft',
+    generatedBy: GENERATOR,
     convertedBy: null,
     modelTopology: { class_name: 'Model', config, keras_version: KERAS_VERSION, backend: 'tensor_flow.js' },
     weightsManifest: [
@@ -55,7 +58,7 @@ export function writeTfjs(model: Model): TfjsExport {
         weights: writer.weights.map(({ name, shape }) => ({ name, shape, dtype: 'float32' })),
       },
     ],
-    userDefinedMetadata: { preprocessing, classes },
+    userDefinedMetadata: { generatedBy: GENERATOR, preprocessing, classes },
   };
   const conversion: Conversion = {
     format: 'TF.js layers-model',
