@@ -37,8 +37,29 @@ export async function fileServer(answer: Answer) {
   };
 }
 
-/** Serves `data` as a well-behaved server does: ranges, entity tag, If-Range. `cutAfter` ends the connection after so many bytes. */
-export function serve(data: Uint8Array, options: { etag?: string; cutAfter?: number; slowly?: boolean } = {}): Answer {
+const CUT_MS = 20;
+
+/** Ends the connection once `received` says that so many bytes are with the client, or after a moment. */
+export function cutOnceReceived(
+  response: ServerResponse,
+  bytes: number,
+  { received }: { received?: () => number },
+): void {
+  const timer = setInterval(() => {
+    if (received && received() < bytes) return;
+    clearInterval(timer);
+    response.socket?.end();
+  }, CUT_MS);
+}
+
+/**
+ * Serves `data` as a well-behaved server does: ranges, entity tag, If-Range. `cutAfter` ends the connection after so many bytes:
+ * once `received` says that they are with the client, which may drop what lies unread when a line is cut.
+ */
+export function serve(
+  data: Uint8Array,
+  options: { etag?: string; cutAfter?: number; received?: () => number; slowly?: boolean } = {},
+): Answer {
   const { etag = '"one"', cutAfter, slowly } = options;
   return (request, response) => {
     const condition = request.headers['if-range'];
@@ -52,7 +73,9 @@ export function serve(data: Uint8Array, options: { etag?: string; cutAfter?: num
     const range = isPart ? { 'content-range': `bytes ${start}-${data.length - 1}/${data.length}` } : {};
     response.writeHead(isPart ? 206 : 200, { etag, 'content-length': data.length - start, ...range });
     if (cutAfter !== undefined && start + cutAfter < data.length) {
-      response.write(data.subarray(start, start + cutAfter), () => setTimeout(() => response.socket?.end(), 20));
+      response.write(data.subarray(start, start + cutAfter), () =>
+        cutOnceReceived(response, start + cutAfter, options),
+      );
       return;
     }
     if (!slowly) {
