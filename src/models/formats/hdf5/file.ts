@@ -2,13 +2,15 @@ import { ByteReader } from '../byteReader.js';
 
 /** Far above what a file of weights needs; a hostile one is refused by them in bounded time. */
 export const HDF5_LIMITS = {
-  /** Messages in all object headers that are read. */
-  messages: 2_000_000,
+  /** Messages in all object headers that are read, with the entries of nodes. */
+  messages: 500_000,
   /** Nodes of B-trees, symbol nodes and header blocks that are read. */
   nodes: 1_000_000,
   /** Links in one group. */
   links: 100_000,
   rank: 32,
+  /** Bytes of a name. */
+  name: 1024,
   /** Bytes of one attribute. A network's configuration is the largest that Keras writes. */
   attribute: 1 << 28,
 } as const;
@@ -30,6 +32,7 @@ export class Hdf5Bytes extends ByteReader {
   private messages = 0;
   private nodes = 0;
   private data = 0;
+  private texts = 0;
 
   constructor(bytes: Uint8Array) {
     super(bytes, 'HDF5');
@@ -61,7 +64,8 @@ export class Hdf5Bytes extends ByteReader {
   }
 
   countMessage(): void {
-    if (++this.messages > HDF5_LIMITS.messages) this.fail(`it has more than ${HDF5_LIMITS.messages} header messages.`);
+    if (++this.messages > HDF5_LIMITS.messages)
+      this.fail(`it has more than ${HDF5_LIMITS.messages} header messages and entries.`);
   }
 
   countNode(): void {
@@ -72,5 +76,11 @@ export class Hdf5Bytes extends ByteReader {
   countData(length: number): void {
     this.data += length;
     if (this.data > this.length) this.fail('its data sets overlap: they hold more bytes than the file.');
+  }
+
+  /** Texts may be read several times, but not all of the file again and again. */
+  countText(length: number): void {
+    this.texts += length;
+    if (this.texts > 16 * this.length) this.fail('its texts share their bytes: they are far longer than the file.');
   }
 }

@@ -75,6 +75,7 @@ function readChunks(
     const count = file.u16(node + 6);
     const keySize = 8 + 8 * (rank + 1);
     for (let index = 0; index < count; index++) {
+      file.countMessage();
       const key = node + 8 + 2 * file.addressSize + index * (keySize + file.addressSize);
       const child = file.address(key + keySize);
       if (level > 0) {

@@ -42,6 +42,7 @@ function readLink(file: Hdf5Bytes, { at, size }: Message, add: Add): void {
   const lengthBytes = 1 << (flags & 3);
   const length = file.unsigned(next, lengthBytes);
   next += lengthBytes;
+  if (length > HDF5_LIMITS.name) file.fail('the name of a link is too long.');
   if (next + length > at + size) file.fail('the name of a link is longer than its message.');
   if (type === 0) add(file.text(next, length), file.address(next + length));
 }
@@ -54,7 +55,9 @@ function readSymbolTable(file: Hdf5Bytes, at: number, add: Add): void {
   const names = file.address(heap + 8 + 2 * file.lengthSize) ?? file.fail('a heap of names is nowhere.');
   file.check(names, namesSize);
   const name = (offset: number) =>
-    offset < namesSize ? file.text(names + offset, namesSize - offset) : file.fail('a name lies outside its heap.');
+    offset < namesSize
+      ? file.text(names + offset, Math.min(HDF5_LIMITS.name, namesSize - offset))
+      : file.fail('a name lies outside its heap.');
   const nodes = [file.address(at)];
   const seen = new Set<number>();
   for (let node = nodes.pop(); node !== undefined; node = nodes.pop()) {
@@ -71,7 +74,10 @@ function treeChildren(file: Hdf5Bytes, node: number): (number | null)[] {
   if (!file.isAt(node, 'TREE') || file.u8(node + 4) !== 0) file.fail(`there is no node of a group at ${node}.`);
   const start = node + 8 + 2 * file.addressSize + file.lengthSize;
   const step = file.addressSize + file.lengthSize;
-  return Array.from({ length: file.u16(node + 6) }, (_, index) => file.address(start + index * step));
+  return Array.from({ length: file.u16(node + 6) }, (_, index) => {
+    file.countMessage();
+    return file.address(start + index * step);
+  });
 }
 
 function readSymbolNode(
@@ -82,6 +88,7 @@ function readSymbolNode(
   const step = 2 * file.addressSize + 24;
   const count = file.u16(node + 6);
   for (let index = 0; index < count; index++) {
+    file.countMessage();
     const at = node + 8 + index * step;
     const cacheType = file.u32(at + 2 * file.addressSize);
     const isSoftLink = cacheType === 2;

@@ -1,4 +1,4 @@
-import { Hdf5Bytes } from './file.js';
+import { HDF5_LIMITS, Hdf5Bytes } from './file.js';
 import { readData } from './layout.js';
 import { readLinks } from './links.js';
 import { MESSAGE, type Message, readMessages } from './objectHeader.js';
@@ -102,7 +102,7 @@ export class Hdf5Object {
     const sizes = [file.u16(at + 2), file.u16(at + 4), file.u16(at + 6)] as const;
     const padded = (length: number) => (version === 1 ? Math.ceil(length / 8) * 8 : length);
     const nameAt = at + (version === 3 ? 9 : 8);
-    if (file.text(nameAt, sizes[0]) !== wanted) return undefined;
+    if (sizes[0] > HDF5_LIMITS.name || file.text(nameAt, sizes[0]) !== wanted) return undefined;
     const typeAt = nameAt + padded(sizes[0]);
     const spaceAt = typeAt + padded(sizes[1]);
     const dataAt = spaceAt + padded(sizes[2]);

@@ -76,14 +76,11 @@ function swapped(bytes: Uint8Array, size: number): Uint8Array {
 export function readStrings(file: Hdf5Bytes, at: number, count: number, type: Datatype): string[] {
   if (count * type.size > HDF5_LIMITS.attribute) file.fail(`an attribute of ${count} texts is too long.`);
   file.check(at, count * type.size);
-  let total = 0;
+  file.countText(count * type.size);
   return Array.from({ length: count }, (_, index) => {
     const item = at + index * type.size;
     if (type.kind === 'string') return file.text(item, type.size);
-    const text = heapText(file, item);
-    total += text.length;
-    if (total > HDF5_LIMITS.attribute) file.fail('the texts of an attribute are too long.');
-    return text;
+    return heapText(file, item);
   });
 }
 
@@ -101,7 +98,10 @@ function heapText(file: Hdf5Bytes, at: number): string {
     file.countNode();
     const index = file.u16(object);
     const size = file.lengthAt(object + 8);
-    if (index === wanted) return file.text(object + header, Math.min(length, size));
+    if (index === wanted) {
+      file.countText(Math.min(length, size));
+      return file.text(object + header, Math.min(length, size));
+    }
     if (index === 0) break;
     object += header + Math.ceil(size / 8) * 8;
   }
