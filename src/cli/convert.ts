@@ -10,7 +10,7 @@ import type { Preprocessing } from '../models/network.js';
 import type { ComparisonOutcome, Receipt } from '../models/receipt.js';
 import { openEngine, releaseGpu } from '../runtime/gpu.js';
 import { findOnnxRuntime } from '../runtime/onnxRuntime.js';
-import { exportReceipt, fileReceipt, importReceipt } from '../services/receipts.js';
+import { differenceWarning, exportReceipt, fileReceipt, importReceipt } from '../services/receipts.js';
 import { parseSize } from './inferArguments.js';
 import { readModelFiles } from './modelFiles.js';
 import { EXIT, UsageError } from './usage.js';
@@ -175,10 +175,11 @@ export async function convert(args: readonly string[]): Promise<number> {
   const paths = await write(out, format, name, exported);
   const incoming = importReceipt(files, model, { notCompared: 'No reference was given with the file.' });
   const written = exported.files.map((file) => fileReceipt(file.name, file.data));
-  const outgoing = exportReceipt(written, exported.conversions, model.network.preprocessing, outcome);
+  const outgoing = exportReceipt(written, exported, model.network.preprocessing, outcome);
   const report = [...lines('in', incoming), ...lines('out', outgoing), ...paths.map((path) => `wrote ${path}`)];
   process.stdout.write(
     values.json ? `${JSON.stringify({ in: incoming, out: outgoing, files: paths })}\n` : `${report.join('\n')}\n`,
   );
-  return outgoing.warnings.length > 0 ? EXIT.failed : EXIT.ok;
+  const { comparison } = outgoing;
+  return comparison && differenceWarning(comparison) !== null ? EXIT.failed : EXIT.ok;
 }

@@ -15,6 +15,8 @@ export interface DownloadAddress {
 export interface FileRequest {
   /** Its name in the cache. Files that differ need names that differ. */
   readonly name: string;
+  /** What people call it, where that is not its name in the cache. */
+  readonly title?: string;
   /** Tried in order. */
   readonly addresses: readonly DownloadAddress[];
   /** Without one, only the length is checked, and the file is not kept. */
@@ -143,7 +145,7 @@ export class Downloader {
     const path = this.folder.place(request.name);
     const cached = await this.cached(request);
     if (cached) {
-      report({ file: request.name, url: null, receivedBytes: cached.length, totalBytes: cached.length });
+      report({ file: titleOf(request), url: null, receivedBytes: cached.length, totalBytes: cached.length });
       return cached;
     }
     return withLock(`${path}.lock`, signal, async (assertHeld) => {
@@ -189,7 +191,7 @@ export class Downloader {
     for (const address of request.addresses) {
       const { url } = address;
       const onProgress = (receivedBytes: number, totalBytes: number | null) =>
-        report({ file: request.name, url: shortUrl(url), receivedBytes, totalBytes });
+        report({ file: titleOf(request), url: shortUrl(url), receivedBytes, totalBytes });
       try {
         const wasResumed = (await stat(part).catch(() => null)) !== null;
         await this.fetchFrom(request, { ...address, part, signal, onProgress }, wasResumed);
@@ -229,9 +231,11 @@ export class Downloader {
     const code = failures.every((failure) => failure.code === first.code)
       ? first.code
       : (failures.at(-1) ?? first).code;
-    return new DownloadError(code, `${request.name} cannot be downloaded. ${reasons}${byHand}`, { cause: first });
+    return new DownloadError(code, `${titleOf(request)} cannot be downloaded. ${reasons}${byHand}`, { cause: first });
   }
 }
+
+const titleOf = ({ name, title }: FileRequest): string => title ?? name;
 
 const cancelled = () => new DownloadError('CANCELLED', 'The download was cancelled.');
 

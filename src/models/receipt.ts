@@ -9,8 +9,8 @@ export interface ReceiptFile {
   readonly hash: string;
 }
 
-/** Who said a part of the preprocessing. `default`: nobody, so ImageNet's was taken. */
-export type PreprocessingOrigin = 'file' | 'request' | 'default' | 'network';
+/** Who said a part of the preprocessing. `zoo`: its manifest. `default`: nobody, so ImageNet's was taken. */
+export type PreprocessingOrigin = 'file' | 'zoo' | 'request' | 'default' | 'network';
 export interface PreprocessingSource {
   readonly field: keyof Preprocessing;
   readonly origin: PreprocessingOrigin;

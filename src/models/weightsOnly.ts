@@ -48,6 +48,6 @@ export function modelOfWeights(weights: Weights, format: string, options: Weight
   const message = `This ${format} file holds weights without a network, and their names and shapes are those of no built-in architecture`;
   throw new ModelError(
     'UNKNOWN_FORMAT',
-    `${message}${nearest ? `; ${nearest}` : ''}. Import the network as ONNX, or export it from Graft.`,
+    `${message}${nearest ? `; ${nearest}` : ''}. Import the network as ONNX, as safetensors with its network.json, or as a folder that Graft exported.`,
   );
 }

@@ -332,6 +332,7 @@ registerEnumType(PictureLayoutEnum, {
 
 export const PreprocessingOriginEnum = {
   FILE: 'file',
+  ZOO: 'zoo',
   REQUEST: 'request',
   DEFAULT: 'default',
   NETWORK: 'network',
@@ -341,7 +342,8 @@ registerEnumType(PreprocessingOriginEnum, {
   description: 'Who said a part of the preprocessing.',
   valuesConfig: {
     FILE: { description: 'The file, or the network itself where it fixes the size.' },
-    REQUEST: { description: 'Who imported it.' },
+    ZOO: { description: 'The list of the zoo, of these very weights.' },
+    REQUEST: { description: 'Who imported or created it.' },
     DEFAULT: { description: "Nobody: ImageNet's was taken." },
     NETWORK: { description: 'The network that was exported.' },
   },

@@ -19,6 +19,13 @@ function originalOf(error: unknown): unknown {
 }
 
 /**
+ * How GraphQL words values that do not fit their types. It tells them from other failures by the words alone, and Apollo knows
+ * only some of them.
+ */
+const WRONG_VALUE =
+  /^(Variable "\$\w+" got invalid value |(Variable|Argument) "\$?\w+" (of (required|non-null) type|has invalid value) |Too many errors processing variables)/;
+
+/**
  * An error as the client sees it: a message that says what to do, and `extensions.code`. What we did not foresee is logged and
  * masked, because its text may tell of files and code; the reference leads from the client's message to the log.
  */
@@ -39,6 +46,7 @@ export function formatError(formatted: GraphQLFormattedError, error: unknown, lo
     );
   }
   if (original instanceof GraphQLError) {
+    if (WRONG_VALUE.test(formatted.message)) return as('BAD_USER_INPUT', formatted.message);
     // Errors of syntax, validation and limits: made for clients. Apollo's own code is the less exact one.
     const code = original.extensions.code ?? formatted.extensions?.code;
     return as(typeof code === 'string' ? code : 'GRAPHQL_VALIDATION_FAILED', formatted.message);

@@ -345,7 +345,8 @@ export interface Services {
   // Zoo and networks
   zoo(): readonly ZooEntry[];
   /**
-   * With the published weights, downloaded if need be, or with random ones where `pretrained` is false or none are published.
+   * With the published weights, downloaded if need be, or with random ones where `pretrained` is false. BAD_USER_INPUT where
+   * none are published and `pretrained` is not false.
    * `operationId`: a name that the caller gives to the download, to watch it.
    */
   createNetwork(input: {

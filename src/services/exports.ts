@@ -70,7 +70,7 @@ export function exportServices(context: Context): ExportServices {
     const { hash, bytes } = await blobs.put(data);
     const files = exported.files.map((file) => fileReceipt(file.name, file.data));
     const outcome = await compared(revision, exported.onnx, options, pictures);
-    const receipt = exportReceipt(files, exported.conversions, model.network.preprocessing, outcome);
+    const receipt = exportReceipt(files, exported, model.network.preprocessing, outcome);
     return { filename, bytes, hash, receipt: JSON.stringify(receipt) };
   }
 

@@ -54,6 +54,7 @@ async function readUrl(
     context.downloads.downloader.read(
       {
         name: `url-${keyOf(address)}`,
+        title: shortUrl(address),
         addresses: [{ url: address, isRestricted: true }],
         digest,
         size: null,
@@ -96,6 +97,7 @@ async function readHub(
     return downloads.downloader.read(
       {
         name: `hub-${keyOf(`${asked.repository} ${listing.commit} ${file.path}`)}`,
+        title: `${asked.repository}/${file.path}`,
         addresses: [{ url, isRestricted: true, authorization: hubAuthorization(hub) }],
         digest: file.digest,
         size: file.bytes === null ? null : { bytes: file.bytes, tolerance: 0 },
@@ -143,6 +145,7 @@ async function readNpm(
   const tarball = await downloads.downloader.read(
     {
       name: `npm-${keyOf(`${asked.name} ${version}`)}.tgz`,
+      title: `The npm package ${asked.name} ${version}`,
       addresses: [{ url, isRestricted: true }],
       digest,
       size: null,

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { Conversion } from '../models/conversion.js';
 import type { ImportedModel, ModelFiles } from '../models/detect.js';
+import type { ExportedModel } from '../models/exports/exportModel.js';
 import type { Preprocessing } from '../models/network.js';
 import {
   type Comparison,
@@ -62,7 +62,7 @@ export function importReceipt(
 /** The receipt of an export of a network that Graft keeps. */
 export function exportReceipt(
   files: readonly ReceiptFile[],
-  conversions: readonly Conversion[],
+  { conversions, warnings }: Pick<ExportedModel, 'conversions' | 'warnings'>,
   preprocessing: Preprocessing,
   outcome: ComparisonOutcome,
 ): Receipt {
@@ -75,6 +75,6 @@ export function exportReceipt(
     preprocessingSources: preprocessingSources(() => 'network'),
     comparison,
     notCompared: 'notCompared' in outcome ? outcome.notCompared : null,
-    warnings: warning ? [warning] : [],
+    warnings: warning ? [warning, ...warnings] : warnings,
   };
 }

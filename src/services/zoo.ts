@@ -1,5 +1,6 @@
 import type { ReadOptions } from '../downloads/downloader.js';
 import { DownloadError } from '../downloads/errors.js';
+import { checkArchitecture } from '../models/architectures/registry.js';
 import { ModelError } from '../models/errors.js';
 import { initializeWeights } from '../models/initialize.js';
 import { adaptInputChannels } from '../models/inputChannels.js';
@@ -46,14 +47,17 @@ export function zooServices(context: Context): ZooServices {
       const entry = findEntry(context, zooId);
       const checkedName = checkName(name ?? entry.name);
       checkSeed(seed);
-      const isRandom = !pretrained || !entry.weights;
+      if (pretrained && !entry.weights) {
+        throw badInput(`No weights are published for ${entry.id}. With pretrained: false it is made with random ones.`);
+      }
+      checkInput(entry, input);
       const read = await downloads.run(operationId, async (options) =>
-        isRandom ? buildZooNetwork(entry, seed) : readPretrained(context, entry, options),
+        pretrained ? readPretrained(context, entry, options) : buildZooNetwork(entry, seed),
       );
       const fitted = fitInput(read, input);
       const model =
-        isRandom && fitted !== read ? { ...fitted, weights: initializeWeights(fitted.network, seed) } : fitted;
-      const summary = isRandom ? `${entry.id}, random weights (seed ${seed})` : `pretrained weights of ${entry.id}`;
+        !pretrained && fitted !== read ? { ...fitted, weights: initializeWeights(fitted.network, seed) } : fitted;
+      const summary = pretrained ? `pretrained weights of ${entry.id}` : `${entry.id}, random weights (seed ${seed})`;
       const revision = newRevision(model.network, await storeWeights(blobs, model.weights), null, summary);
       const receipt = 'conversion' in read ? JSON.stringify(zooReceipt({ ...read, ...model }, input)) : null;
       const first = { ...revision, receipt };
@@ -120,7 +124,7 @@ function zooReceipt({ files, network, conversion }: ZooModel, { inputSize, inCha
     ...(inputSize === undefined ? [] : (['height', 'width'] as const)),
     ...(inChannels === undefined ? [] : (['channelOrder'] as const)),
   ];
-  const sources = preprocessingSources((field) => (asked.includes(field) ? 'request' : 'file'));
+  const sources = preprocessingSources((field) => (asked.includes(field) ? 'request' : 'zoo'));
   const imported = { network, conversion, preprocessingSources: sources };
   return importReceipt(files, imported, { notCompared: 'The zoo has no reference outputs for these weights.' });
 }
@@ -128,6 +132,12 @@ function zooReceipt({ files, network, conversion }: ZooModel, { inputSize, inCha
 interface InputOptions {
   readonly inputSize?: number;
   readonly inChannels?: number;
+}
+
+/** Refuses what the architecture cannot take before its weights are made or fetched. */
+function checkInput({ architecture }: Entry, { inputSize, inChannels }: InputOptions): void {
+  if (inputSize === undefined && inChannels === undefined) return;
+  checkArchitecture(architecture, { inputSize, inChannels });
 }
 
 /** The model for pictures of another size and number of channels, where these are given. */

@@ -173,7 +173,7 @@ describe('files that hold weights alone', () => {
     changed.set('layer1.0.se.weight', one(1));
     changed.set('layer2.0.conv1.weight', one(128, 64, 1, 1));
     const message =
-      /PyTorch file .* nearest is resnet18: missing are layer4\.1\.bn2\.bias; other shapes have layer2\.0\.conv1\.weight \[128, 64, 1, 1\] instead of \[128, 64, 3, 3\]; unknown are layer1\.0\.se\.weight\./;
+      /PyTorch file .* nearest is resnet18: missing are layer4\.1\.bn2\.bias; other shapes have layer2\.0\.conv1\.weight \[128, 64, 1, 1\] instead of \[128, 64, 3, 3\]; unknown are layer1\.0\.se\.weight\. Import the network as ONNX, as safetensors with its network\.json, or as a folder/;
     throwsModelError(() => modelOfWeights(changed, 'PyTorch'), 'UNKNOWN_FORMAT', message);
     throwsModelError(
       () => modelOfWeights(new Map([['a', one(1)]]), 'PyTorch'),

@@ -78,6 +78,23 @@ describe('GraphQL over HTTP', () => {
     assert.match(nested.errors[0]?.message ?? '', /each value in classWeights must not be less than/);
   });
 
+  test('variables that do not fit their types are the input of the client', async () => {
+    const freeze = 'mutation ($input: FreezeInput!) { freeze(input: $input) { id } }';
+    const names = Array.from({ length: 100 }, () => null);
+    for (const [query, variables, message] of [
+      [freeze, { input: { networkId: 'n1', layers: { names: [null] } } }, /names\[0\]/],
+      [freeze, { input: { layers: { all: true } } }, /networkId/],
+      [freeze, { input: { networkId: 'n1', layers: { names } } }, /names\[\d+\]/],
+      [freeze, {}, /\$input/],
+      ['query ($first: Int) { networks(first: $first) { totalCount } }', { first: 'x' }, /\$first/],
+      ['query ($first: Int = 2) { networks(first: $first) { totalCount } }', { first: null }, /first/],
+    ] as const) {
+      const { errors } = await server.query(query, variables);
+      assert.match(errors[0]?.message ?? '', message);
+      for (const { extensions } of errors) assert.deepEqual(extensions, { code: 'BAD_USER_INPUT' });
+    }
+  });
+
   test('layers are selected in exactly one way', async () => {
     for (const layers of [{}, { all: true, upTo: 'conv1' }, { all: false }, { names: null }]) {
       const { errors } = await server.query('mutation ($input: FreezeInput!) { freeze(input: $input) { id } }', {

@@ -171,6 +171,17 @@ describe('GraphQL over WebSocket', () => {
     }
   });
 
+  test('variables that do not fit their types are the input of the client', async () => {
+    for (const variables of [{}, { run: null }, { run: 'run', after: 'x' }]) {
+      const [error] = await collect(client, variables as unknown as { run: string }).then(
+        (results) => results.flatMap(({ errors = [] }) => errors),
+        (errors: { message: string; extensions: { code: string } }[]) => errors,
+      );
+      assert.match(error?.message ?? '', /Variable "\$(run|after)"/);
+      assert.deepEqual(error?.extensions, { code: 'BAD_USER_INPUT' });
+    }
+  });
+
   test('queries and mutations work too, under the same limits', async () => {
     const { value } = await client.iterate({ query: '{ zoo { id } }' }).next();
     assert.deepEqual(value, { data: { zoo: [] } });

@@ -169,6 +169,16 @@ describe('networks', () => {
     );
   });
 
+  test('a state dict that cannot be imported again says so in its receipt', async () => {
+    const revision = await head(await importSmall(services, CLASSES, 7));
+    const { receipt } = await services.exportRevision(revision.id, 'PYTORCH');
+    assert.match(receipt?.warnings[0] ?? '', /no network.*no built-in architecture.*ONNX, safetensors and a folder/);
+    assert.equal(receipt?.warnings.length, 1);
+    const own = await services.createNetwork({ zooId: 'resnet20_cifar', pretrained: false });
+    const exported = await services.exportRevision(own.headRevisionId, 'PYTORCH');
+    assert.deepEqual(exported.receipt?.warnings, []);
+  });
+
   test('an export that another engine computes otherwise warns and names the layer', async () => {
     const revision = await head(await importSmall(services, ['differs', 'too']));
     const { receipt } = await services.exportRevision(revision.id, 'ONNX');

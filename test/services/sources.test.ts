@@ -174,6 +174,14 @@ describe('networks from elsewhere', () => {
       await assert.rejects(importing, hasCode('BAD_USER_INPUT', /GRAFT_PRIVATE_DOWNLOADS/));
     }
     await assert.rejects(
+      strict.importNetwork({ name: 'x', source: { url: 'http://127.0.0.1/model.onnx?token=hidden' } }),
+      (error: Error) => {
+        assert.ok(error.message.startsWith('http://127.0.0.1/model.onnx?... cannot be downloaded. '), error.message);
+        assert.doesNotMatch(error.message, /hidden|url-/);
+        return true;
+      },
+    );
+    await assert.rejects(
       strict.importNetwork({ name: 'x', source: { url: 'file:///etc/passwd' } }),
       hasCode('BAD_USER_INPUT', /http or https/),
     );

@@ -98,6 +98,16 @@ describe('networks of the zoo', () => {
     assert.equal(server.visits.length, 0);
   });
 
+  test('without published weights they are random only where that is asked for', async () => {
+    const zooId = 'resnet20_cifar';
+    const refused = hasCode('BAD_USER_INPUT', /No weights are published for resnet20_cifar\. .*pretrained: false/);
+    await assert.rejects(services.createNetwork({ zooId }), refused);
+    await assert.rejects(services.createNetwork({ zooId, pretrained: true, seed: 1 }), refused);
+    const network = await services.createNetwork({ zooId, pretrained: false, seed: 1 });
+    const [revision] = await services.revisionsById([network.headRevisionId]);
+    assert.equal(revision?.summary, 'resnet20_cifar, random weights (seed 1)');
+  });
+
   test('are created with published weights, whose download can be watched', async () => {
     const early = watch('one');
     const network = await services.createNetwork({ zooId: 'here', operationId: 'one' });
@@ -108,6 +118,7 @@ describe('networks of the zoo', () => {
     const [receipt] = await services.receiptsOfRevisions([network.headRevisionId]);
     assert.deepEqual(receipt?.files, [{ name: 'small.bin', bytes: file.length, hash: sha256(file) }]);
     assert.deepEqual(receipt?.warnings, []);
+    assert.ok(receipt?.preprocessingSources.every(({ origin }) => origin === 'zoo'));
     const seen = await early;
     assert.ok(seen.length >= 2, `${seen.length}`);
     assert.deepEqual(seen.at(-1), {
@@ -141,8 +152,10 @@ describe('networks of the zoo', () => {
     }
     await assert.rejects(
       created({ inputSize: 10 }),
-      hasCode('BAD_USER_INPUT', /cannot read pictures of 10 x 10.*too small/),
+      hasCode('BAD_USER_INPUT', /SqueezeNet 1\.1 .* from 17 to \d+; got 10/),
     );
+    const alexnet = services.createNetwork({ zooId: 'alexnet', inputSize: 32, pretrained: false });
+    await assert.rejects(alexnet, hasCode('BAD_USER_INPUT', /AlexNet .* from 63 to \d+; got 32/));
   });
 
   test('say what to do where the weights cannot be had', async () => {

@@ -173,13 +173,18 @@ function checkOptions(name: string, architecture: Architecture, options: Archite
   }
 }
 
-/** Builds an architecture by its name. Throws INVALID_ARGUMENT for names that are not built in and options that do not fit. */
-export function buildArchitecture(name: string, options: ArchitectureOptions = {}): Network {
+/** The architecture of this name. Throws INVALID_ARGUMENT for names that are not built in and options that do not fit. */
+export function checkArchitecture(name: string, options: ArchitectureOptions): Architecture {
   const architecture = Object.hasOwn(ARCHITECTURES, name) ? ARCHITECTURES[name] : undefined;
   if (!architecture) {
     const known = Object.keys(ARCHITECTURES).join(', ');
     throw new ModelError('INVALID_ARGUMENT', `There is no architecture ${name}; built in are ${known}.`);
   }
   checkOptions(name, architecture, options);
-  return architecture.build(options);
+  return architecture;
+}
+
+/** Builds an architecture by its name. Throws INVALID_ARGUMENT as `checkArchitecture`. */
+export function buildArchitecture(name: string, options: ArchitectureOptions = {}): Network {
+  return checkArchitecture(name, options).build(options);
 }

@@ -1,3 +1,4 @@
+import { matchArchitecture } from '../architectures/match.js';
 import type { Conversion } from '../conversion.js';
 import { ModelError } from '../errors.js';
 import { type OnnxExport, type OnnxExportOptions, writeOnnx } from '../formats/onnx/exportOnnx.js';
@@ -28,6 +29,8 @@ export interface ExportedModel {
   readonly conversions: readonly Conversion[];
   /** The ONNX file, where there is one, with what another engine has to know to run it. */
   readonly onnx: OnnxExport | null;
+  /** What a person should know who takes these files alone. */
+  readonly warnings: readonly string[];
 }
 
 const text = (content: string): Uint8Array => new TextEncoder().encode(content);
@@ -52,6 +55,14 @@ const pytorchConversion = ({ weights }: Model): Conversion => ({
   folded: [],
   ignored: ['layers', 'labels', 'preprocessing'].map((what) => `${what}: a state dict holds weights alone`),
 });
+
+/** A file that Graft could not read back. */
+const pytorchWarnings = ({ weights }: Model): string[] =>
+  matchArchitecture(weights)
+    ? []
+    : [
+        'A state dict holds no network, and these weights are those of no built-in architecture: Graft cannot import this file, and elsewhere it needs the code of the network. ONNX, safetensors and a folder hold the network too.',
+      ];
 
 /** What `write` gives, or the reason why this network has no such file. */
 function where<T>(what: string, leftOut: string[], write: () => T): T | null {
@@ -96,7 +107,7 @@ function folder(name: string, model: Model, options: ExportOptions): ExportedMod
     ...(tfjs ? [tfjs.conversion] : []),
     safetensorsConversion(network),
   ];
-  return { files, conversions, onnx };
+  return { files, conversions, onnx, warnings: [] };
 }
 
 /**
@@ -112,19 +123,20 @@ export function exportModel(
   switch (format) {
     case 'safetensors': {
       const files = [{ name: `${name}.safetensors`, data: writeModel(model) }];
-      return { files, conversions: [safetensorsConversion(model.network)], onnx: null };
+      return { files, conversions: [safetensorsConversion(model.network)], onnx: null, warnings: [] };
     }
     case 'onnx': {
       const onnx = writeOnnx(model, options);
-      return { files: [{ name: `${name}.onnx`, data: onnx.file }], conversions: [onnx.conversion], onnx };
+      const files = [{ name: `${name}.onnx`, data: onnx.file }];
+      return { files, conversions: [onnx.conversion], onnx, warnings: [] };
     }
     case 'pytorch': {
       const files = [{ name: `${name}.pth`, data: writePytorch(model) }];
-      return { files, conversions: [pytorchConversion(model)], onnx: null };
+      return { files, conversions: [pytorchConversion(model)], onnx: null, warnings: pytorchWarnings(model) };
     }
     case 'tfjs': {
       const tfjs = writeTfjs(model);
-      return { files: inFolder('', tfjs.files), conversions: [tfjs.conversion], onnx: null };
+      return { files: inFolder('', tfjs.files), conversions: [tfjs.conversion], onnx: null, warnings: [] };
     }
     case 'folder':
       return folder(name, model, options);

@@ -29,7 +29,8 @@ export class CreateNetworkInput {
 
   @Field({
     defaultValue: true,
-    description: 'False: random weights, even where pretrained ones are published. Nothing is downloaded then.',
+    description:
+      'False: random weights, even where pretrained ones are published; nothing is downloaded then. A network of the zoo without published weights (`pretrained` in `zoo`) needs it to be false.',
   })
   pretrained!: boolean;
 
