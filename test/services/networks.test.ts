@@ -93,15 +93,21 @@ describe('networks', () => {
     );
   });
 
-  test('of two edits of one revision at once, one wins and the other hears of it', async () => {
+  test('of edits at once, none is lost: each is made of the one before, or hears of it', async () => {
     const network = await importSmall(services, CLASSES);
-    const edits = await Promise.allSettled([
-      services.freeze(network.id, { names: ['conv1'] }),
-      services.freeze(network.id, { names: ['conv2'] }),
-    ]);
-    const lost = edits.filter((edit) => edit.status === 'rejected');
-    assert.equal(lost.length, 1);
-    assert.ok(hasCode('CONFLICT')(lost[0]?.reason));
+    const layers = ['conv1', 'bn1', 'conv2', 'bn2'];
+    const edits = await Promise.allSettled(layers.map((name) => services.freeze(network.id, { names: [name] })));
+    const made = edits.flatMap((edit) => (edit.status === 'fulfilled' ? [edit.value] : []));
+    for (const edit of edits) if (edit.status === 'rejected') assert.ok(hasCode('CONFLICT')(edit.reason));
+    assert.ok(made.length >= 1);
+    // One chain, from the network's newest revision to its first.
+    const chain: string[] = [];
+    for (let id: string | null = (await head(network)).id; id !== null; ) {
+      chain.push(id);
+      const [revision] = await services.revisionsById([id]);
+      id = revision?.parentId ?? null;
+    }
+    assert.deepEqual(chain.slice(0, -1).sort(), made.map(({ id }) => id).sort());
   });
 
   test('a fork begins with the revision it was made of, and lives on its own', async () => {
