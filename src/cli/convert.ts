@@ -176,9 +176,17 @@ export async function convert(args: readonly string[]): Promise<number> {
   const incoming = importReceipt(files, model, { notCompared: 'No reference was given with the file.' });
   const written = exported.files.map((file) => fileReceipt(file.name, file.data));
   const outgoing = exportReceipt(written, exported, model.network.preprocessing, outcome);
-  const report = [...lines('in', incoming), ...lines('out', outgoing), ...paths.map((path) => `wrote ${path}`)];
+  const { leftOut } = exported;
+  const report = [
+    ...lines('in', incoming),
+    ...lines('out', outgoing),
+    ...leftOut.map((what) => `left out ${what.replace(/\s*\n\s*/g, ' ')}`),
+    ...paths.map((path) => `wrote ${path}`),
+  ];
   process.stdout.write(
-    values.json ? `${JSON.stringify({ in: incoming, out: outgoing, files: paths })}\n` : `${report.join('\n')}\n`,
+    values.json
+      ? `${JSON.stringify({ in: incoming, out: outgoing, leftOut, files: paths })}\n`
+      : `${report.join('\n')}\n`,
   );
   const { comparison } = outgoing;
   return comparison && differenceWarning(comparison) !== null ? EXIT.failed : EXIT.ok;

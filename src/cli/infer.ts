@@ -1,4 +1,5 @@
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import type { Engine } from '../kernels/engine.js';
 import { importGraph } from '../models/detect.js';
 import { ModelError } from '../models/errors.js';
@@ -81,6 +82,18 @@ async function compute(model: GraphModel, values: ReadonlyMap<string, GivenInput
   }
 }
 
+/** 5 significant digits are what people read. */
+const rounded = (value: number): number => Number(value.toPrecision(5));
+
+/** One line of what the file system says against writing a file. */
+async function writing(target: string, write: () => Promise<unknown>): Promise<void> {
+  try {
+    await write();
+  } catch (error) {
+    throw invalid(`The output file ${target} cannot be written: ${(error as Error).message}.`);
+  }
+}
+
 function summary(
   name: string,
   type: ValueType,
@@ -92,7 +105,8 @@ function summary(
     most = Math.max(most, value);
     sum += value;
   }
-  const range = data.length === 0 ? 'empty' : `from ${least} to ${most}, mean ${sum / data.length}`;
+  const ends = isInteger(type) ? [least, most] : [least, most].map(rounded);
+  const range = data.length === 0 ? 'empty' : `from ${ends[0]} to ${ends[1]}, mean ${rounded(sum / data.length)}`;
   return `${name}: ${type} [${shape.join(', ')}], ${range}\n`;
 }
 
@@ -122,6 +136,9 @@ export async function infer(args: readonly string[]): Promise<number> {
     model.outputs.map(({ name }) => name),
     'output',
   );
+  for (const { path: target } of targets.values()) {
+    await writing(target, () => mkdir(dirname(target), { recursive: true }));
+  }
   const computed = await compute(model, values);
   for (const { name, type, constant } of model.outputs) {
     const value = constant ?? (computed.get(name) as GraphValue);
@@ -129,8 +146,11 @@ export async function infer(args: readonly string[]): Promise<number> {
     const target = targets.get(name)?.path;
     if (target === undefined) continue;
     checkExact(name, type, value.data);
-    await writeFile(`${target}.part`, writeNpy(value.shape, value.data, type));
-    await rename(`${target}.part`, target);
+    const array = writeNpy(value.shape, value.data, type);
+    await writing(target, async () => {
+      await writeFile(`${target}.part`, array);
+      await rename(`${target}.part`, target);
+    });
   }
   return EXIT.ok;
 }

@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { ModelError } from '../models/errors.js';
 import { UsageError } from './usage.js';
 
@@ -50,9 +52,13 @@ export interface Assigned {
   readonly path: string;
 }
 
+/** A path may hold `=` itself: one that exists, or a new file in a folder that does. */
+const isPath = (text: string): boolean =>
+  !text.includes('=') || existsSync(text) || (!basename(text).includes('=') && existsSync(dirname(text)));
+
 /**
  * What is given by name: `NAME=PATH`, where NAME is one that the model has, or PATH alone for the next that is not named. Throws
- * INVALID_ARGUMENT for more than there are.
+ * INVALID_ARGUMENT for a name that the model does not have, and for more than there are.
  */
 export function assign(
   specs: readonly string[],
@@ -61,17 +67,22 @@ export function assign(
 ): ReadonlyMap<string, Assigned> {
   const found = new Map<string, Assigned>();
   const unnamed: string[] = [];
+  const all = names.length > 0 ? names.join(', ') : 'none';
   for (const spec of specs) {
     const fitting = names.filter((name) => spec.startsWith(`${name}=`));
     const name = fitting.toSorted((a, b) => b.length - a.length)[0];
-    if (name === undefined) unnamed.push(spec);
-    else if (found.has(name)) throw new ModelError('INVALID_ARGUMENT', `The ${what} ${name} is given twice.`);
+    if (name === undefined) {
+      if (!isPath(spec)) {
+        const wrong = spec.slice(0, spec.indexOf('='));
+        throw new ModelError('INVALID_ARGUMENT', `There is no ${what} ${wrong}; the model has: ${all}.`);
+      }
+      unnamed.push(spec);
+    } else if (found.has(name)) throw new ModelError('INVALID_ARGUMENT', `The ${what} ${name} is given twice.`);
     else found.set(name, { spec, path: spec.slice(name.length + 1) });
   }
   const free = names.filter((name) => !found.has(name));
   if (unnamed.length > free.length) {
     const extra = unnamed[free.length] as string;
-    const all = names.length > 0 ? names.join(', ') : 'none';
     throw new ModelError('INVALID_ARGUMENT', `There is no ${what} for ${extra}; the model's ${what}s: ${all}.`);
   }
   unnamed.forEach((spec, index) => found.set(free[index] as string, { spec, path: spec }));

@@ -1,4 +1,4 @@
-import { importGraph, importModel, type ModelFiles } from '../models/detect.js';
+import { type ImportedModel, importGraph, importModel, type ModelFiles } from '../models/detect.js';
 import { ModelError } from '../models/errors.js';
 import type { GraphModel } from '../models/graphModel.js';
 import { type Inputs, product } from '../models/layers/definition.js';
@@ -29,13 +29,15 @@ interface Report {
   readonly multiplyAdds: number;
   /** Null where the graph is none that classifies pictures. */
   readonly preprocessing: Network['preprocessing'] | null;
+  /** Fields of it that nobody said, which are ImageNet's. */
+  readonly assumed: readonly string[];
   readonly classes: readonly string[] | null;
 }
 
 /** The file as a network for pictures; null where it is none. */
-function networkOf(files: ModelFiles, inputSize: { inputSize?: number }): Network | null {
+function classifierOf(files: ModelFiles, inputSize: { inputSize?: number }): ImportedModel | null {
   try {
-    return importModel(files, inputSize).network;
+    return importModel(files, inputSize);
   } catch (error) {
     if (error instanceof ModelError) return null;
     throw error;
@@ -66,7 +68,8 @@ function layersOf({ graph }: GraphModel): LayerReport[] {
 function reportOf(files: ModelFiles, size: number | null): Report {
   const inputSize = size === null ? {} : { inputSize: size };
   const model = importGraph(files, inputSize);
-  const network = networkOf(files, inputSize);
+  const classifier = classifierOf(files, inputSize);
+  const guessed = classifier?.preprocessingSources.filter(({ origin }) => origin === 'default') ?? [];
   const layers = layersOf(model);
   const shapeOf = new Map(layers.map(({ name, shape }) => [name, shape]));
   const sum = (count: (layer: LayerReport) => number) => layers.reduce((total, layer) => total + count(layer), 0);
@@ -82,8 +85,9 @@ function reportOf(files: ModelFiles, size: number | null): Report {
     layers,
     parameters: sum(({ parameters }) => parameters),
     multiplyAdds: sum(({ multiplyAdds }) => multiplyAdds),
-    preprocessing: network?.preprocessing ?? null,
-    classes: network?.classes ?? null,
+    preprocessing: classifier?.network.preprocessing ?? null,
+    assumed: guessed.map(({ field }) => field),
+    classes: classifier?.network.classes ?? null,
   };
 }
 
@@ -125,6 +129,9 @@ function render(report: Report): string {
     lines.push(
       `preprocessing: ${width} x ${height} (${fit}), ${channelOrder}, (byte / ${scale} - [${mean.join(', ')}]) / [${std.join(', ')}]`,
     );
+    if (report.assumed.length > 0) {
+      lines.push(`  assumed (ImageNet's), the file does not say it: ${report.assumed.join(', ')}`);
+    }
   } else lines.push('preprocessing: none; this graph is no classifier of pictures');
   if (classes) {
     const more = classes.length > SHOWN_CLASSES ? ` and ${classes.length - SHOWN_CLASSES} more` : '';

@@ -1,7 +1,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
 import { ModelError } from '../models/errors.js';
-import { isModelArchive, type ModelFiles } from '../models/detect.js';
+import { isModelArchive, isModelFile, type ModelFiles } from '../models/detect.js';
 import { looksLikeZip, openZip } from '../models/formats/zip/archive.js';
 
 /** Most files, and bytes in all, that a model is read from. */
@@ -60,6 +60,7 @@ export async function readModelFiles(path: string): Promise<ModelFiles> {
   const name = basename(path);
   const model = await reader.add(path, name);
   if (looksLikeZip(model) && !isModelArchive(model)) return unpacked(model);
+  if (!isModelFile(name, model)) return reader.files;
   const folder = dirname(path);
   for (const entry of await readdir(folder, { withFileTypes: true })) {
     const isOther = entry.isFile() && entry.name !== name;

@@ -14,7 +14,7 @@ import {
 } from './formats/safetensors.js';
 import { looksLikePytorch, readPytorch } from './formats/pytorch.js';
 import { isSafetensorsIndex, readShardedSafetensors } from './formats/shardedSafetensors.js';
-import { importTfjs, isTfjsModel } from './formats/tfjs.js';
+import { importTfjs, isTfjsGraph, isTfjsModel } from './formats/tfjs.js';
 import { importTflite, looksLikeTflite } from './formats/tflite.js';
 import { looksLikeZip, openZip } from './formats/zip/archive.js';
 import type { Model } from './graph.js';
@@ -159,6 +159,8 @@ function readFolder(json: Uint8Array, companions: (path: string) => Uint8Array |
 interface Candidate {
   readonly name: string;
   readonly format: ModelFormat;
+  /** Of files that TITLES does not fit. */
+  readonly title?: string;
   /** Where several files hold a network, those of the highest rank are meant. */
   readonly rank: number;
   readonly read: (options: ImportOptions) => Model;
@@ -201,10 +203,20 @@ function recognise(name: string, bytes: Uint8Array, files: ModelFiles): Candidat
     return { name, format: 'safetensors', rank: 1, read };
   }
   if (isTfjsModel(json)) {
-    return { name, format: 'tfjs', rank: 1, read: (options) => importTfjs(json, companion(files, name), options) };
+    const read = (options: ImportOptions) => importTfjs(json, companion(files, name), options);
+    return { name, format: 'tfjs', rank: 1, read, ...(isTfjsGraph(json) && { title: 'TF.js graph-model' }) };
   }
   if (!looksLikeOnnx(bytes)) return null;
   return { name, format: 'onnx', rank: 0, read: (options) => importOnnx(bytes, options, companion(files, name)) };
+}
+
+/** Whether a file is one that a model is read from, by its content; a damaged one may be none. */
+export function isModelFile(name: string, bytes: Uint8Array): boolean {
+  try {
+    return recognise(name, bytes, { [name]: bytes }) !== null;
+  } catch {
+    return false;
+  }
 }
 
 /**
@@ -230,7 +242,7 @@ function unknownFormat(files: ModelFiles): ModelError {
   if (names.length === 0) return new ModelError('INVALID_ARGUMENT', 'There is no file to import; give at least one.');
   const seen = names.map((name) => {
     const foreign = FOREIGN.find(({ magic }) => magic.every((byte, index) => files[name]?.[index] === byte));
-    return `${name} is ${foreign ? foreign.advice : 'nothing known'}`;
+    return `${name} is ${foreign ? foreign.advice : 'in no format that Graft knows'}`;
   });
   const known =
     'ONNX, safetensors, PyTorch checkpoints, TF.js models (model.json and its weight files), Keras .h5 and .keras, and TensorFlow Lite';
@@ -279,7 +291,7 @@ function finish(model: Model, report: ImportReport): Model {
 }
 
 /**
- * Imports a network from its files, recognised by what is in them, not by their names: ONNX, TF.js layers-model,
+ * Imports a network from its files, recognised by what is in them, not by their names: ONNX, TF.js, Keras, TensorFlow Lite,
  * safetensors with a network (as `writeModel` writes it), a folder that was exported, or the weights of a built-in architecture
  * alone in safetensors (in parts too) or a PyTorch checkpoint.
  *
@@ -287,7 +299,7 @@ function finish(model: Model, report: ImportReport): Model {
  * say otherwise. Throws ModelError: UNKNOWN_FORMAT, INVALID_FILE, UNSUPPORTED ...
  */
 export function importModel(files: ModelFiles, options: ImportOptions = {}): ImportedModel {
-  const { read, format, name: file } = detect(files);
+  const { read, format, title = TITLES[format], name: file } = detect(files);
   const report = new ImportReport();
   const model = finish(read({ ...options, report }), report);
   const [input] = model.network.layers;
@@ -308,6 +320,6 @@ export function importModel(files: ModelFiles, options: ImportOptions = {}): Imp
     if (options.preprocessing?.[field] !== undefined) return 'request';
     return report.preprocessing[field] === undefined ? 'default' : 'file';
   });
-  const conversion = report.conversion(TITLES[format]);
+  const conversion = report.conversion(title);
   return { network, weights: model.weights, format, file, conversion, preprocessingSources: sources };
 }

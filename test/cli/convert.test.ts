@@ -12,7 +12,7 @@ import { writeModel } from '../../src/models/formats/safetensors.js';
 import { Random } from '../../src/models/random.js';
 import type { Receipt } from '../../src/models/receipt.js';
 import { freshSeed, tinyNetwork } from '../models/fixtures.js';
-import { FLOAT, onnxFile, tensor, valueInfo } from '../models/onnxWriter.js';
+import { FLOAT, INT64, onnxFile, tensor, valueInfo } from '../models/onnxWriter.js';
 import { node } from '../models/onnxNetworks.js';
 
 const CLI = fileURLToPath(new URL('../../src/cli.js', import.meta.url));
@@ -49,6 +49,20 @@ describe('graft convert', () => {
     const run = graft('convert', at('pets.zip'), at('e.safetensors'));
     assert.equal(run.status, 0, run.stderr);
     assert.deepEqual(importModel({ e: read('e.safetensors') }).network, model.network);
+  });
+
+  test('into a folder, telling what it leaves out', () => {
+    const nodes = [
+      node('Resize', 'x   sizes', { mode: 'linear', coordinate_transformation_mode: 'asymmetric' }, 'r'),
+      node('GlobalAveragePool', 'r', {}, 'm'),
+      node('Flatten', 'm', {}, 'y'),
+    ];
+    const initializers = [tensor('sizes', [4], [1, 3, 12, 12], INT64)];
+    writeFileSync(at('r.onnx'), onnxFile({ nodes, initializers, inputs: [valueInfo('x', [1, 3, 8, 8])] }));
+    const run = graft('convert', at('r.onnx'), `${at('resized')}/`);
+    assert.equal(run.status, 0, run.stderr);
+    assert.match(run.stdout, /^left out tfjs: .+$/m);
+    assert.doesNotMatch(run.stdout, /ignored: labels/);
   });
 
   test('with labels and preprocessing that the file does not say, and a receipt as JSON', () => {

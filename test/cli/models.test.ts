@@ -94,6 +94,11 @@ describe('graft infer', () => {
     );
     assert.equal(run.status, 3);
     assert.match(run.stderr, /- LSTM memory\n- NonZero places\nUnsupported: LSTM, NonZero\n$/);
+    const STRING = 8;
+    writeFileSync(at('words.onnx'), onnxFile({ nodes: [node('Relu', 'x')], inputs: [valueInfo('x', [1], STRING)] }));
+    const words = graft('infer', at('words.onnx'));
+    assert.equal(words.status, 3);
+    assert.match(words.stderr, /Unsupported: tensor of data type 8\n$/);
   });
 
   test('what does not fit is said, without a stack; usage is 2, all else 1', () => {
@@ -110,6 +115,7 @@ describe('graft infer', () => {
         1,
         /a is \[\?, 3\]; got \[6\]/,
       ],
+      [['infer', at('two.onnx'), '--input', `typo=${a}`], 1, /^There is no input typo; the model has: a, b, shape\.$/m],
       [['infer', a], 1, /Graft imports/],
     ];
     for (const [args, status, message] of cases) {
@@ -118,6 +124,41 @@ describe('graft infer', () => {
       assert.doesNotMatch(run.stderr, /\n\s+at /);
     }
   });
+});
+
+describe('where graft infer writes', () => {
+  const nodes = [node('Mul', 'x x', {}, 'scores')];
+  const inputs = [valueInfo('x', ['N', 3])];
+  const file = onnxFile({ nodes, inputs, outputs: [valueInfo('scores', ['N', 3])] });
+
+  test('missing folders are made; unknown names and impossible paths are refused in one line', () => {
+    writeFileSync(at('square.onnx'), file);
+    const x = array('square.npy', [1, 3], [1, 2, 1 / 3]);
+    const infer = (...outputs: string[]) => graft('infer', at('square.onnx'), '--input', x, ...outputs);
+    const made = infer('--output', `scores=${at('new/deep/y.npy')}`);
+    assert.equal(made.status, 0, made.stderr);
+    assert.deepEqual(result('new/deep/y.npy').shape, [1, 3]);
+    mkdirSync(at('runs=1'));
+    assert.equal(infer('--output', at('runs=1/y.npy')).status, 0);
+    const unknown = infer('--output', `nosuch=${at('y.npy')}`);
+    assert.deepEqual([unknown.status, unknown.stderr], [1, 'There is no output nosuch; the model has: scores.\n']);
+    const impossible = infer('--output', `${x}/y.npy`);
+    assert.equal(impossible.status, 1);
+    assert.match(impossible.stderr, /^The output file .* cannot be written: .*\n$/);
+    assert.match(infer().stdout, /^scores: float32 \[1, 3\], from 0\.11111 to 4, mean 1\.7037\n$/);
+  });
+});
+
+test('a file that is no model is refused without those that it names', () => {
+  writeFileSync(at('plain.onnx'), onnxFile({ nodes: [node('Relu', 'x')], inputs: [valueInfo('x', ['N', 3])] }));
+  writeFileSync(at('notes.txt'), 'plain.onnx');
+  writeFileSync(at('README.md'), 'See notes.txt and plain.onnx.');
+  for (const command of ['infer', 'inspect']) {
+    const { status, stderr } = graft(command, at('README.md'));
+    assert.equal(status, 1);
+    assert.match(stderr, /; README\.md is in no format that Graft knows\.\n$/);
+    assert.doesNotMatch(stderr, /notes/);
+  }
 });
 
 describe('graft inspect', () => {
@@ -137,6 +178,7 @@ describe('graft inspect', () => {
     assert.match(text.stdout, /conv +conv2d +\[N, 4, 32, 32\] +108/);
     assert.match(text.stdout, /108 parameters, 110,592 multiply-adds/);
     assert.match(text.stdout, /preprocessing: 32 x 32/);
+    assert.match(text.stdout, /assumed \(ImageNet's\).*: .*scale, mean, std$/m);
     const json = JSON.parse(graft('inspect', at('small.onnx'), '--json', '--size=32').stdout) as {
       layers: { name: string; shape: (number | null)[] }[];
       outputs: unknown;

@@ -104,7 +104,11 @@ describe('importModel recognises files by what is in them', () => {
       /m\.pt is a zip/,
     );
     throwsModelError(() => importModel({ 'm.h5': Uint8Array.of(0x1f, 0x8b, 0x44, 0x46) }), 'UNKNOWN_FORMAT', /gzip/);
-    throwsModelError(() => importModel({ 'm.onnx': new Uint8Array() }), 'UNKNOWN_FORMAT', /nothing known/);
+    throwsModelError(
+      () => importModel({ 'm.onnx': new Uint8Array() }),
+      'UNKNOWN_FORMAT',
+      /m\.onnx is in no format that Graft knows/,
+    );
     const grey = onnxFile({
       nodes: [{ op: 'GlobalAveragePool', inputs: ['x'], outputs: ['y'] }],
       inputs: [valueInfo('x', [1, 1, 2, 2])],

@@ -207,9 +207,21 @@ describe('exports', () => {
     const layers = rest.map((layer) => (layer.name === 'conv1' ? { ...layer, inputs: ['grow'] } : layer));
     const exported = { ...tiny, network: { ...tiny.network, layers: [input as never, grow, ...layers] } };
     throwsModelError(() => exportModel('pets', exported, 'onnx'), 'UNSUPPORTED', /grow/);
-    const files = byName(exportModel('pets', exported, 'folder').files);
+    const inFolder = exportModel('pets', exported, 'folder');
+    assert.match(inFolder.leftOut.join('\n'), /^model\.onnx: The layer grow/);
+    const files = byName(inFolder.files);
     assert.equal(files['model.onnx'], undefined);
     assert.match(text(files['README.md']), /## Not in this folder\n\n- model.onnx: The layer grow/);
+  });
+
+  test('labels are left out only where there are some', (t) => {
+    const tiny = model(new Random(freshSeed(t)));
+    const ignoredOf = (classes: readonly string[] | null) => {
+      const exported = { ...tiny, network: { ...tiny.network, classes } };
+      return exportModel('pets', exported, 'pytorch').conversions[0]?.ignored.map((line) => line.split(':')[0]);
+    };
+    assert.deepEqual(ignoredOf(null), ['layers', 'preprocessing']);
+    assert.deepEqual(ignoredOf(tiny.network.classes ?? ['a', 'b', 'c']), ['layers', 'labels', 'preprocessing']);
   });
 
   test('the conversion counts what became of the layers', (t) => {

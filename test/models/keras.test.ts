@@ -58,6 +58,19 @@ test('a network that rescales its pictures itself gets them as bytes', () => {
   assert.deepEqual([preprocessing.scale, preprocessing.mean, preprocessing.std], [1, [0, 0, 0], [1, 1, 1]]);
 });
 
+test('the receipt counts every layer of the file once', () => {
+  for (const name of ['nested.keras2.h5', 'nested.keras3.keras']) {
+    const { mapped } = importModel({ upload: read(name) }).conversion;
+    const counted = (layer: string) =>
+      mapped.filter(({ from }) => from === layer).reduce((total, { count }) => total + count, 0);
+    const { layers } = load(name).network;
+    const built = (kind: string) => layers.filter((layer) => layer.kind === kind).length;
+    assert.ok(built('conv2d') > 0 && built('dense') > 0);
+    assert.deepEqual([counted('Conv2D'), counted('Dense')], [built('conv2d'), built('dense')], name);
+    assert.equal(counted('InputLayer'), 1);
+  }
+});
+
 test('both formats are recognised by what is in them', () => {
   for (const [name, format] of [
     ['nested.keras2.h5', 'keras'],

@@ -49,6 +49,7 @@ test('they are recognised by what is in their files', () => {
     'group1-shard1of1.bin': read('mixed/group1-shard1of1.bin'),
   });
   assert.equal(model.format, 'tfjs');
+  assert.equal(model.conversion.format, 'TF.js graph-model');
   assert.notEqual(model.network.layers.at(-1)?.kind, 'softmax');
 });
 

@@ -130,7 +130,7 @@ describe('networks from elsewhere', () => {
     const short = services.importNetwork({ name: 'x', source: { url: `${url}.zip`, sha256: 'abc' } });
     await assert.rejects(short, hasCode('BAD_USER_INPUT', /64 hexadecimal/));
     const wrong = services.importNetwork({ name: 'x', source: { url: `${server.url}/direct/page` } });
-    await assert.rejects(wrong, hasCode('UNSUPPORTED_FILE', /page is nothing known/));
+    await assert.rejects(wrong, hasCode('UNSUPPORTED_FILE', /page is in no format that Graft knows/));
     const missing = services.importNetwork({ name: 'x', source: { url: `${server.url}/direct/nothing` } });
     await assert.rejects(missing, hasCode('DOWNLOAD_FAILED', /nothing does not exist/));
     assert.equal(

@@ -31,6 +31,8 @@ export interface ExportedModel {
   readonly onnx: OnnxExport | null;
   /** What a person should know who takes these files alone. */
   readonly warnings: readonly string[];
+  /** Files that a folder would hold and does not, each with the reason. */
+  readonly leftOut: readonly string[];
 }
 
 const text = (content: string): Uint8Array => new TextEncoder().encode(content);
@@ -48,12 +50,14 @@ const safetensorsConversion = ({ layers }: Network): Conversion => ({
 });
 
 /** A state dict is weights alone. */
-const pytorchConversion = ({ weights }: Model): Conversion => ({
+const pytorchConversion = ({ network, weights }: Model): Conversion => ({
   format: 'PyTorch',
   version: 'state dict in a zip archive, as of 1.6',
   mapped: [{ from: 'weights', to: 'tensors', count: weights.size }],
   folded: [],
-  ignored: ['layers', 'labels', 'preprocessing'].map((what) => `${what}: a state dict holds weights alone`),
+  ignored: ['layers', ...(network.classes ? ['labels'] : []), 'preprocessing'].map(
+    (what) => `${what}: a state dict holds weights alone`,
+  ),
 });
 
 /** A file that Graft could not read back. */
@@ -107,7 +111,7 @@ function folder(name: string, model: Model, options: ExportOptions): ExportedMod
     ...(tfjs ? [tfjs.conversion] : []),
     safetensorsConversion(network),
   ];
-  return { files, conversions, onnx, warnings: [] };
+  return { files, conversions, onnx, warnings: [], leftOut };
 }
 
 /**
@@ -123,20 +127,26 @@ export function exportModel(
   switch (format) {
     case 'safetensors': {
       const files = [{ name: `${name}.safetensors`, data: writeModel(model) }];
-      return { files, conversions: [safetensorsConversion(model.network)], onnx: null, warnings: [] };
+      return { files, conversions: [safetensorsConversion(model.network)], onnx: null, warnings: [], leftOut: [] };
     }
     case 'onnx': {
       const onnx = writeOnnx(model, options);
       const files = [{ name: `${name}.onnx`, data: onnx.file }];
-      return { files, conversions: [onnx.conversion], onnx, warnings: [] };
+      return { files, conversions: [onnx.conversion], onnx, warnings: [], leftOut: [] };
     }
     case 'pytorch': {
       const files = [{ name: `${name}.pth`, data: writePytorch(model) }];
-      return { files, conversions: [pytorchConversion(model)], onnx: null, warnings: pytorchWarnings(model) };
+      return {
+        files,
+        conversions: [pytorchConversion(model)],
+        onnx: null,
+        warnings: pytorchWarnings(model),
+        leftOut: [],
+      };
     }
     case 'tfjs': {
       const tfjs = writeTfjs(model);
-      return { files: inFolder('', tfjs.files), conversions: [tfjs.conversion], onnx: null, warnings: [] };
+      return { files: inFolder('', tfjs.files), conversions: [tfjs.conversion], onnx: null, warnings: [], leftOut: [] };
     }
     case 'folder':
       return folder(name, model, options);

@@ -108,7 +108,8 @@ class OnnxImporter {
   private checkTensors(inputs: readonly OnnxValueInfo[]): void {
     for (const { name, dataType } of inputs) {
       if (valueType(dataType) === null) {
-        this.builder.problem(name, 'input', dataType === 0 ? 'no tensor' : `data type ${dataType}`);
+        const kind = dataType === 0 ? 'sequence or optional value' : `tensor of data type ${dataType}`;
+        this.builder.problem(name, kind, 'an input of this type');
       }
     }
     this.builder.throwProblems();

@@ -9,8 +9,13 @@ import { GENERATOR } from './tfjs/exportTfjs.js';
 import { readManifest } from './tfjs/weights.js';
 
 /** Whether parsed JSON looks like the model.json of a TF.js model. */
-export function isTfjsModel(json: unknown): boolean {
+export function isTfjsModel(json: unknown): json is { modelTopology: unknown; weightsManifest: unknown } {
   return json !== null && typeof json === 'object' && 'modelTopology' in json && 'weightsManifest' in json;
+}
+
+/** Whether the model.json is a graph-model: a frozen graph of TensorFlow rather than layers of Keras. */
+export function isTfjsGraph({ modelTopology }: { readonly modelTopology?: unknown }): boolean {
+  return modelTopology !== null && typeof modelTopology === 'object' && 'node' in modelTopology;
 }
 
 /**

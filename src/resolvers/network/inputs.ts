@@ -174,7 +174,7 @@ export class ImportNetworkInput {
   @Field(() => [ID], {
     nullable: true,
     description:
-      'An ONNX file, a PyTorch checkpoint or safetensors file, a Keras .h5 or .keras file, or a TF.js layers-model: model.json with its shards, or a zip of them.',
+      'An ONNX file, a PyTorch checkpoint or safetensors file, a Keras .h5 or .keras file, a TensorFlow Lite file, a TF.js layers-model or graph-model (model.json with its shards), or the files of an exported folder; or a zip of them.',
   })
   @IsOptional()
   @ArrayMinSize(1)

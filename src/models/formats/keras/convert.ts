@@ -26,10 +26,7 @@ export function convertKeras(
   const values = new Map<string, Value | null>();
   for (const layer of topology.layers) {
     const problem = (attribute: string | null) => builder.problem(layer.id, layer.className, attribute);
-    const value = builder.converting(layer.className, options.report, () =>
-      convert(builder, layer, values, source, dialect, options, problem),
-    );
-    values.set(layer.id, value);
+    values.set(layer.id, convert(builder, layer, values, source, dialect, options, problem));
   }
   builder.throwProblems();
   const [output, ...others] = topology.outputs.map((id) => values.get(id));
