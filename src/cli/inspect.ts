@@ -1,7 +1,8 @@
+import { elementCount } from '../kernels/tensor.js';
 import { type ImportedModel, importGraph, importModel, type ModelFiles } from '../models/detect.js';
 import { ModelError } from '../models/errors.js';
 import type { GraphModel } from '../models/graphModel.js';
-import { type Inputs, product } from '../models/layers/definition.js';
+import { type Inputs } from '../models/layers/definition.js';
 import { definitionOf } from '../models/layers/registry.js';
 import type { LayerShape, Network } from '../models/network.js';
 import { graphShapes, weightSpecs } from '../models/shapes.js';
@@ -49,7 +50,7 @@ function layersOf({ graph }: GraphModel): LayerReport[] {
   const parameters = new Map<string, number>();
   for (const { layer, role, shape } of weightSpecs(graph, shapes)) {
     if (role !== 'weight' && role !== 'bias') continue;
-    parameters.set(layer.name, (parameters.get(layer.name) ?? 0) + product(shape));
+    parameters.set(layer.name, (parameters.get(layer.name) ?? 0) + elementCount(shape));
   }
   return graph.layers.map((layer) => {
     const output = shapes.shapes.get(layer.name) as LayerShape;

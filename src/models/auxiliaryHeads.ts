@@ -1,3 +1,4 @@
+import { elementCount } from '../kernels/tensor.js';
 import { findClassifier } from './classifier.js';
 import { ModelError } from './errors.js';
 import { ancestors, keepWeights, type Model } from './graph.js';
@@ -46,6 +47,6 @@ export function keepAuxiliaryHeads(trunk: Model, model: Model, classes: number, 
 function fresh(name: string, shape: readonly number[], role: string, seed: number): WeightTensor {
   if (role === 'bias') return filled(shape, () => 0);
   const [out = 1, ...rest] = shape;
-  const fanIn = rest.reduce((product, size) => product * size, 1);
+  const fanIn = elementCount(rest);
   return { ...heUniform([out, fanIn], Math.sqrt(5), new Random(seed, name)), shape: [...shape] };
 }

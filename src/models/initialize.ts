@@ -1,12 +1,11 @@
+import { elementCount } from '../kernels/tensor.js';
 import { findClassifier } from './classifier.js';
 import type { Layer, Network, Weights, WeightTensor } from './network.js';
 import { Random } from './random.js';
 import { type WeightSpec, weightSpecs } from './shapes.js';
 
-const product = (shape: readonly number[]): number => shape.reduce((result, size) => result * size, 1);
-
 export function filled(shape: readonly number[], value: () => number): WeightTensor {
-  const data = new Float32Array(product(shape));
+  const data = new Float32Array(elementCount(shape));
   for (let index = 0; index < data.length; index++) data[index] = value();
   return { shape: [...shape], data };
 }

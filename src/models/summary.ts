@@ -1,7 +1,8 @@
+import { elementCount } from '../kernels/tensor.js';
 import { ancestors } from './graph.js';
 import type { Layer, Network, Weights } from './network.js';
 import { graphShapes, inferShapes, type LayerShape, weightSpecs } from './shapes.js';
-import { type Inputs, product } from './layers/definition.js';
+import { type Inputs } from './layers/definition.js';
 import { definitionOf } from './layers/registry.js';
 import { validateNetwork } from './validate.js';
 
@@ -34,7 +35,7 @@ export function summarizeNetwork(network: Network): LayerSummary[] {
   const parameters = new Map<string, number>();
   for (const { layer, role, shape } of weightSpecs(network, complete)) {
     if (role === 'weight' || role === 'bias') {
-      parameters.set(layer.name, (parameters.get(layer.name) ?? 0) + product(shape));
+      parameters.set(layer.name, (parameters.get(layer.name) ?? 0) + elementCount(shape));
     }
   }
   const lossWeights = new Map(network.auxiliary.map(({ layer, lossWeight }) => [layer, lossWeight]));

@@ -1,3 +1,4 @@
+import { elementCount } from '../kernels/tensor.js';
 import { ModelError } from './errors.js';
 import { JsonReader } from './jsonReader.js';
 import { readLayer } from './layers/readLayer.js';
@@ -84,7 +85,7 @@ export function validateLayers(network: Network): Map<string, number[]> {
   checkBatch(network);
   checkAuxiliary(network, shapes);
   for (const [name, shape] of shapes) {
-    const elements = shape.reduce((product, size) => product * size, 1);
+    const elements = elementCount(shape);
     if (elements > LIMITS.elementsPerTensor) {
       fail(`Layer ${name} puts out ${elements} values a picture; at most ${LIMITS.elementsPerTensor} are allowed.`);
     }
@@ -113,7 +114,7 @@ export function validateNetwork(network: Network, weights: Weights): void {
       throw new ModelError('INVALID_WEIGHTS', `${where} and ${owner} both use ${name}: a weight belongs to one layer.`);
     }
     owners.set(name, layer.name);
-    const elements = shape.reduce((product, size) => product * size, 1);
+    const elements = elementCount(shape);
     if (weight.shape.join() !== shape.join() || weight.data.length !== elements) {
       const got = `[${weight.shape.join(', ')}] with ${weight.data.length} values`;
       throw new ModelError('INVALID_WEIGHTS', `${where}: ${name} must be [${shape.join(', ')}]; got ${got}.`);

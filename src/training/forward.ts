@@ -1,3 +1,4 @@
+import { elementCount } from '../kernels/tensor.js';
 import type { Activation } from '../kernels/ops/activation/kinds.js';
 import { conv2d } from '../kernels/ops/conv2d/conv2d.js';
 import { dropout, dropPictures } from '../kernels/ops/dropout/dropout.js';
@@ -120,7 +121,7 @@ class ForwardBuilder {
 
   private segments(): Layer[][] {
     const shapes = inferShapes(this.network);
-    const elements = ({ name }: Layer) => (shapes.get(name) as number[]).reduce((product, size) => product * size, 1);
+    const elements = ({ name }: Layer) => elementCount(shapes.get(name) as number[]);
     const { layers, keep } = this.options;
     return joinSegments(cutAtBottlenecks(layers, keep), elements, keep);
   }

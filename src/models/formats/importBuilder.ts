@@ -1,3 +1,4 @@
+import { elementCount } from '../../kernels/tensor.js';
 import type { ImportReport } from '../conversion.js';
 import { type ImportProblem, ModelError, unsupported } from '../errors.js';
 import { ancestors, keepWeights, type Model } from '../graph.js';
@@ -28,7 +29,7 @@ type OmitFromEach<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : n
 export type LayerDraft = OmitFromEach<Layer, 'learningRateFactor'> & { readonly learningRateFactor?: number };
 
 function checkSize(layer: Layer, shape: readonly number[]): void {
-  const elements = shape.reduce((product, size) => product * size, 1);
+  const elements = elementCount(shape);
   if (elements <= LIMITS.elementsPerTensor && shape.length <= LIMITS.rank) return;
   const most = `at most ${LIMITS.elementsPerTensor} values in at most ${LIMITS.rank} dimensions are allowed`;
   throw new ModelError(

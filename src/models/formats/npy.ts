@@ -1,3 +1,4 @@
+import { elementCount } from '../../kernels/tensor.js';
 import { toHalf } from '../../kernels/half.js';
 import { ModelError } from '../errors.js';
 import type { ValueType } from '../layers/input.js';
@@ -101,7 +102,7 @@ export function readNpy(bytes: Uint8Array): NpyArray {
 
 /** Elements that lie with the first axis fastest, in row-major order. */
 function rowMajor(data: Float64Array, shape: readonly number[]): Float64Array {
-  const strides = shape.map((_, axis) => shape.slice(0, axis).reduce((product, size) => product * size, 1));
+  const strides = shape.map((_, axis) => elementCount(shape.slice(0, axis)));
   return Float64Array.from(data, (_, index) => {
     let [rest, at] = [index, 0];
     for (let axis = shape.length - 1; axis >= 0; axis--) {

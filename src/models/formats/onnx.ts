@@ -1,3 +1,4 @@
+import { elementCount } from '../../kernels/tensor.js';
 import { ModelError } from '../errors.js';
 import type { Model } from '../graph.js';
 import {
@@ -198,7 +199,7 @@ class OnnxImporter {
     const shape = value.kind === 'layer' ? [...op.shape(value.layer)] : [...value.shape];
     if (value.kind === 'layer' && this.builder.isBatched(value.layer)) shape[0] = Number.NaN;
     if (op.node.operator === 'Shape') return sizesOf(op, shape);
-    const count = shape.reduce((product, size) => product * size, 1);
+    const count = elementCount(shape);
     return op.result([], Float64Array.of(count), 'int64');
   }
 

@@ -1,3 +1,4 @@
+import { elementCount } from '../../kernels/tensor.js';
 import { channelShuffle as channelShuffleOp } from '../../kernels/ops/channelShuffle/channelShuffle.js';
 import { concat as concatOp } from '../../kernels/ops/concat/concat.js';
 import { expand as expandOp } from '../../kernels/ops/expand/expand.js';
@@ -7,7 +8,7 @@ import { slice as sliceOp } from '../../kernels/ops/slice/slice.js';
 import { transpose as transposeOp } from '../../kernels/ops/transpose/transpose.js';
 import { LIMITS } from '../limits.js';
 import type { LayerBase, LayerShape } from '../network.js';
-import { channelsOf, checkAxis, define, fail, ONE_INPUT, product, show } from './definition.js';
+import { channelsOf, checkAxis, define, fail, ONE_INPUT, show } from './definition.js';
 import { added, axis, channels, integer, list, position } from './fields.js';
 import { alike, inRows } from './layout.js';
 
@@ -46,7 +47,7 @@ export const flatten = define<FlattenLayer>({
   fields: { axis: added(integer(0, LIMITS.rank), 1) },
   shape(layer, [input]) {
     if (layer.axis > input.length) fail(layer, `axis ${layer.axis} is none of its input ${show(input)}.`);
-    return [product(input.slice(0, layer.axis)), product(input.slice(layer.axis))];
+    return [elementCount(input.slice(0, layer.axis)), elementCount(input.slice(layer.axis))];
   },
   build: ({ b }, layer, [x]) => flattenOp(b, x, layer.axis),
 });
@@ -61,8 +62,8 @@ export interface ReshapeLayer extends LayerBase {
 function reshaped(layer: ReshapeLayer, input: LayerShape): number[] {
   const sizes = layer.shape.map((size, place) => (size === 0 ? (input[place] ?? 0) : size));
   const open = sizes.filter((size) => size === -1).length;
-  const known = product(sizes.filter((size) => size !== -1));
-  const rest = product(input) / known;
+  const known = elementCount(sizes.filter((size) => size !== -1));
+  const rest = elementCount(input) / known;
   const fits = open === 0 ? rest === 1 : open === 1 && Number.isInteger(rest);
   if (!fits) fail(layer, `its input ${show(input)} cannot become ${show(layer.shape)}.`);
   return sizes.map((size) => (size === -1 ? rest : size));

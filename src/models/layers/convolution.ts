@@ -1,3 +1,4 @@
+import { elementCount } from '../../kernels/tensor.js';
 import { convolvedLength } from '../../kernels/ops/window.js';
 import { LIMITS } from '../limits.js';
 import type { LayerBase, Padding } from '../network.js';
@@ -5,7 +6,7 @@ import {
   convTranspose2d as convTranspose2dOp,
   transposedLength,
 } from '../../kernels/ops/convTranspose2d/convTranspose2d.js';
-import { asMap, define, fail, ONE_INPUT, product } from './definition.js';
+import { asMap, define, fail, ONE_INPUT } from './definition.js';
 import { channels, integer, orNull, padding, pair, side, weightName } from './fields.js';
 import { inRows } from './layout.js';
 
@@ -54,7 +55,7 @@ export const conv2d = define<Conv2dLayer>({
   },
   multiplyAdds(layer, [input], output) {
     const [, inChannels] = asMap(layer, input);
-    return (product(output) * inChannels * layer.kernel[0] * layer.kernel[1]) / layer.groups;
+    return (elementCount(output) * inChannels * layer.kernel[0] * layer.kernel[1]) / layer.groups;
   },
 });
 
@@ -112,7 +113,7 @@ export const convTranspose2d = define<ConvTranspose2dLayer>({
     return { weight: [inChannels, layer.outChannels / layer.groups, ...layer.kernel], bias: [layer.outChannels] };
   },
   multiplyAdds(layer, [input]) {
-    return (product(input) * layer.outChannels * layer.kernel[0] * layer.kernel[1]) / layer.groups;
+    return (elementCount(input) * layer.outChannels * layer.kernel[0] * layer.kernel[1]) / layer.groups;
   },
   build(context, layer, [x]) {
     const bias = layer.bias === null ? null : context.parameter(layer.bias);

@@ -60,7 +60,6 @@ export const define = <L extends LayerBase & { readonly kind: string }>(
 ): LayerDefinition<L> => definition;
 
 export const show = (shape: LayerShape): string => `[${shape.join(', ')}]`;
-export const product = (shape: LayerShape): number => shape.reduce((result, size) => result * size, 1);
 
 /** Throws INVALID_NETWORK, naming the layer. */
 export function fail(layer: { readonly name: string; readonly kind: string }, message: string): never {

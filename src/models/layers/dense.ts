@@ -1,10 +1,11 @@
+import { elementCount } from '../../kernels/tensor.js';
 import { dense as denseOp } from '../../kernels/ops/dense/dense.js';
 import { flatten } from '../../kernels/ops/flatten/flatten.js';
 import type { PlanBuilder } from '../../kernels/planBuilder.js';
 import type { Tensor } from '../../kernels/tensor.js';
 import type { LayerBase, LayerShape } from '../network.js';
 import type { Conv2dLayer } from './convolution.js';
-import { asMap, define, fail, ONE_INPUT, product, show } from './definition.js';
+import { asMap, define, fail, ONE_INPUT, show } from './definition.js';
 import { channels, orNull, weightName } from './fields.js';
 import { inRows } from './layout.js';
 
@@ -41,7 +42,7 @@ export const dense = define<DenseLayer>({
     weight: [layer.outFeatures, features(layer, input)],
     bias: [layer.outFeatures],
   }),
-  multiplyAdds: (_, [input], output) => product(input.slice(1)) * product(output),
+  multiplyAdds: (_, [input], output) => elementCount(input.slice(1)) * elementCount(output),
   fusesActivation: true,
   build(context, layer, [x], activation) {
     const bias = layer.bias === null ? null : context.parameter(layer.bias);
@@ -70,7 +71,7 @@ export const dense2d = define<Dense2dLayer>({
     const [, inFeatures] = asMap(layer, input);
     return { weight: [layer.outFeatures, inFeatures], bias: [layer.outFeatures] };
   },
-  multiplyAdds: (layer, [input], output) => asMap(layer, input)[1] * product(output),
+  multiplyAdds: (layer, [input], output) => asMap(layer, input)[1] * elementCount(output),
 });
 
 /** The same as a convolution; its weight still is a matrix. */

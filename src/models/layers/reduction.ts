@@ -1,3 +1,4 @@
+import { elementCount } from '../../kernels/tensor.js';
 import { matmul as matmulOp } from '../../kernels/ops/matmul/matmul.js';
 import {
   type ReduceAttributes,
@@ -12,7 +13,7 @@ import { logSoftmax as logSoftmaxOp, softmax as softmaxOp } from '../../kernels/
 import type { PlanBuilder } from '../../kernels/planBuilder.js';
 import type { Tensor } from '../../kernels/tensor.js';
 import type { LayerBase, LayerShape } from '../network.js';
-import { checkAxis, define, fail, ONE_INPUT, product, show, type Inputs } from './definition.js';
+import { checkAxis, define, fail, ONE_INPUT, show, type Inputs } from './definition.js';
 import { added, axis, flag, list, oneOf } from './fields.js';
 import { inDense } from './layout.js';
 
@@ -106,6 +107,6 @@ export const matmul = define<MatmulLayer>({
     });
     return [...batch, x.at(-2) as number, y.at(-1) as number];
   },
-  multiplyAdds: (_, [x], output) => product(output) * (x.at(-1) as number),
+  multiplyAdds: (_, [x], output) => elementCount(output) * (x.at(-1) as number),
   build: ({ b }, _, [x, y]) => matmulOp(b, inDense(b, x), inDense(b, y as Tensor)),
 });

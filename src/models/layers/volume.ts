@@ -1,9 +1,10 @@
+import { elementCount } from '../../kernels/tensor.js';
 import { conv3d as conv3dOp, convTranspose3d as convTranspose3dOp } from '../../kernels/ops/conv3d/conv3d.js';
 import { transposedLength } from '../../kernels/ops/convTranspose2d/convTranspose2d.js';
 import { convolvedLength } from '../../kernels/ops/window.js';
 import { LIMITS } from '../limits.js';
 import type { LayerBase, LayerShape } from '../network.js';
-import { define, fail, ONE_INPUT, product, show } from './definition.js';
+import { define, fail, ONE_INPUT, show } from './definition.js';
 import { channels, type Field, integer, orNull, side, weightName } from './fields.js';
 import { inDense } from './layout.js';
 
@@ -82,7 +83,7 @@ export const conv3d = define<Conv3dLayer>({
     bias: [layer.outChannels],
   }),
   multiplyAdds: (layer, [input], output) =>
-    (product(output) * (input[1] as number) * product(layer.kernel)) / layer.groups,
+    (elementCount(output) * (input[1] as number) * elementCount(layer.kernel)) / layer.groups,
   build(context, layer, [x]) {
     const { before, after } = layer;
     const bias = layer.bias === null ? null : context.parameter(layer.bias);
@@ -110,7 +111,8 @@ export const convTranspose3d = define<ConvTranspose3dLayer>({
     weight: [input[1] as number, layer.outChannels / layer.groups, ...layer.kernel],
     bias: [layer.outChannels],
   }),
-  multiplyAdds: (layer, [input]) => (product(input) * layer.outChannels * product(layer.kernel)) / layer.groups,
+  multiplyAdds: (layer, [input]) =>
+    (elementCount(input) * layer.outChannels * elementCount(layer.kernel)) / layer.groups,
   build(context, layer, [x]) {
     const { before, after } = layer;
     const bias = layer.bias === null ? null : context.parameter(layer.bias);

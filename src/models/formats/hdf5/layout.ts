@@ -1,3 +1,4 @@
+import { elementCount } from '../../../kernels/tensor.js';
 import { ModelError } from '../../errors.js';
 import type { Hdf5Bytes } from './file.js';
 import { readFilters, unfiltered } from './filters.js';
@@ -105,7 +106,7 @@ function place(
   const rank = shape.length;
   const copied = shape.map((size, axis) => Math.min(chunk[axis] as number, size - (origin[axis] as number)));
   if (copied.some((size) => !(size > 0))) return;
-  const lines = copied.slice(0, -1).reduce((product, size) => product * size, 1);
+  const lines = elementCount(copied.slice(0, -1));
   const lineBytes = (copied[rank - 1] as number) * elementSize;
   for (let line = 0; line < lines; line++) {
     let [rest, from, to, fromStride, toStride] = [line, 0, origin[rank - 1] as number, 1, 1];

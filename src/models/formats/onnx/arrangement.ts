@@ -1,13 +1,5 @@
-import {
-  type Converter,
-  type Converters,
-  frontAxes,
-  frontAxis,
-  product,
-  reshaped,
-  show,
-  transposed,
-} from './converter.js';
+import { elementCount } from '../../../kernels/tensor.js';
+import { type Converter, type Converters, frontAxes, frontAxis, reshaped, show, transposed } from './converter.js';
 import type { Operation } from './node.js';
 import type { Constant, Value } from './value.js';
 
@@ -17,11 +9,13 @@ export function targetShape(op: Operation, from: readonly number[], target: read
   let sizes = target.map((size, axis) => (size === 0 && !isZeroKept ? (from[axis] ?? 0) : size));
   if (sizes.includes(-1)) sizes = sizes.map((size) => (Number.isNaN(size) ? 1 : size));
   const isOpen = (size: number) => size === -1 || Number.isNaN(size);
-  const known = product(sizes.filter((size) => !isOpen(size)));
-  const rest = known === 0 ? 0 : product(from) / known;
+  const known = elementCount(sizes.filter((size) => !isOpen(size)));
+  const rest = known === 0 ? 0 : elementCount(from) / known;
   if (sizes.filter(isOpen).length > 1 || !Number.isInteger(rest)) return null;
   const shape = sizes.map((size) => (isOpen(size) ? rest : size));
-  return product(shape) === product(from) && shape.every((size) => Number.isInteger(size) && size >= 0) ? shape : null;
+  return elementCount(shape) === elementCount(from) && shape.every((size) => Number.isInteger(size) && size >= 0)
+    ? shape
+    : null;
 }
 
 const empty = (op: Operation, shape: readonly number[], output = 0): Constant =>

@@ -1,3 +1,4 @@
+import { elementCount } from '../../../kernels/tensor.js';
 import type { ValueType } from '../../layers/input.js';
 import type { BinaryLayer, UnaryLayer } from '../../layers/elementwise.js';
 import type { Operation } from './node.js';
@@ -8,7 +9,6 @@ import type { Value } from './value.js';
 export type Converter = (op: Operation) => Value | readonly Value[];
 export type Converters = Readonly<Record<string, Converter>>;
 
-export const product = (shape: readonly number[]): number => shape.reduce((result, size) => result * size, 1);
 export const show = (list: readonly (number | null)[] | null): string => `[${list?.join(', ') ?? ''}]`;
 
 /** An axis counted from the front. Throws INVALID_FILE outside of the rank. */
@@ -36,7 +36,7 @@ export const unary = (op: Operation, part: string, operator: UnaryLayer['operato
 export function reshaped(op: Operation, part: string, x: string, shape: readonly number[]): string {
   const from = op.shape(x);
   if (from.join() === shape.join()) return x;
-  const keepsBatch = op.builder.isBatched(x) && shape[0] === 1 && product(shape) === product(from);
+  const keepsBatch = op.builder.isBatched(x) && shape[0] === 1 && elementCount(shape) === elementCount(from);
   return op.step(part, { kind: 'reshape', inputs: [x], shape: keepsBatch ? [0, ...shape.slice(1)] : [...shape] });
 }
 

@@ -1,3 +1,4 @@
+import { elementCount } from '../../../kernels/tensor.js';
 import { asType, type Converter, type Converters, reshaped } from './converter.js';
 import type { Operation } from './node.js';
 import type { Constant } from './value.js';
@@ -5,7 +6,7 @@ import { asPlane, pairOf, paddingOf, type Window, windowOf } from './window.js';
 
 /** Adds a constant as a weight of the given shape (which must have as many values). */
 export function weight(op: Operation, constant: Constant, shape: readonly number[]): string {
-  const elements = shape.reduce((product, size) => product * size, 1);
+  const elements = elementCount(shape);
   if (constant.data.length !== elements || elements === 0) {
     op.fail(`${constant.name} is [${constant.shape.join(', ')}]; expected [${shape.join(', ')}].`);
   }

@@ -1,4 +1,5 @@
-import { binary, type Converter, type Converters, frontAxis, product, reshaped, unary } from './converter.js';
+import { elementCount } from '../../../kernels/tensor.js';
+import { binary, type Converter, type Converters, frontAxis, reshaped, unary } from './converter.js';
 import { weight } from './convolution.js';
 import type { Operation } from './node.js';
 import type { Constant } from './value.js';
@@ -28,7 +29,7 @@ function inverseDeviation(op: Operation, variance: string, epsilon: number): str
 /** [C] along axis 1 of a value of this rank. */
 const perChannel = (op: Operation, part: string, index: number, rank: number): string => {
   const layer = op.layer(index);
-  return reshaped(op, part, layer, [product(op.shape(layer)), ...Array<number>(Math.max(0, rank - 2)).fill(1)]);
+  return reshaped(op, part, layer, [elementCount(op.shape(layer)), ...Array<number>(Math.max(0, rank - 2)).fill(1)]);
 };
 
 const batchNorm: Converter = (op) => {
@@ -44,7 +45,7 @@ const batchNorm: Converter = (op) => {
   const channels = [shape[1] ?? 1];
   const flat = shape.length === 2 || shape.length === 4;
   const [n, c, ...sizes] = shape as [number, number, ...number[]];
-  const map = flat ? x : reshaped(op, 'map', x, [n, c ?? 1, 1, product(sizes)]);
+  const map = flat ? x : reshaped(op, 'map', x, [n, c ?? 1, 1, elementCount(sizes)]);
   const layer = op.add({
     kind: 'batchNorm',
     inputs: [map],
@@ -86,7 +87,7 @@ function trainedBatchNorm(op: Operation, x: string, epsilon: number) {
   const y = op.add({ kind: 'binary', operator: 'add', inputs: [scaled, bias] });
   const momentum = op.float('momentum', 0.9);
   const moved = (part: string, old: number, batch: string) => {
-    const flat = reshaped(op, `${part}Batch`, batch, [product(op.shape(batch))]);
+    const flat = reshaped(op, `${part}Batch`, batch, [elementCount(op.shape(batch))]);
     const kept = binary(op, `${part}Kept`, 'mul', op.layer(old), op.numbers(`${part}Momentum`, [momentum]));
     const added = binary(op, `${part}Added`, 'mul', flat, op.numbers(`${part}Rest`, [1 - momentum]));
     return op.value(op.step(part, { kind: 'add', inputs: [kept, added] }));
@@ -101,7 +102,7 @@ function groupNorm(op: Operation, groups: number, scaleAt: number, epsilon: numb
   const [n, c, ...sizes] = shape as [number, number, ...number[]];
   const [scale, bias] = [op.constant(scaleAt), op.constant(scaleAt + 1)];
   if (!scale || !bias) return op.problem('scale or bias is not a constant');
-  const map = shape.length === 4 ? x : reshaped(op, 'map', x, [n, c, 1, product(sizes)]);
+  const map = shape.length === 4 ? x : reshaped(op, 'map', x, [n, c, 1, elementCount(sizes)]);
   const layer = op.add({
     kind: 'groupNorm',
     inputs: [map],

@@ -1,5 +1,6 @@
+import { elementCount } from '../../../kernels/tensor.js';
 import { NO_PADDING } from '../../graph.js';
-import { binary, type Converter, type Converters, product, reshaped, unary } from './converter.js';
+import { binary, type Converter, type Converters, reshaped, unary } from './converter.js';
 import type { Operation } from './node.js';
 import { asPlane, pairOf, paddingOf, type Window, windowOf } from './window.js';
 
@@ -115,7 +116,7 @@ const lpPool: Converter = (op) => {
   const options = { ceilMode: false, countIncludePad: true };
   const norm = powerMean(op, (powers) => {
     const mean = pooled(op, 'averagePool', powers, window, options);
-    return binary(op, 'sum', 'mul', mean, op.numbers('elements', [product(window.kernel)]));
+    return binary(op, 'sum', 'mul', mean, op.numbers('elements', [elementCount(window.kernel)]));
   });
   return op.value(norm);
 };
@@ -128,7 +129,7 @@ function globalPool(kind: Kind): Converter {
     if (sizes.length === 2 && kind === 'averagePool') {
       return op.value(op.add({ kind: 'globalAveragePool', inputs: [x], flatten: false }));
     }
-    const map = reshaped(op, 'map', x, sizes.length === 2 ? [n, c, ...sizes] : [n, c, 1, product(sizes)]);
+    const map = reshaped(op, 'map', x, sizes.length === 2 ? [n, c, ...sizes] : [n, c, 1, elementCount(sizes)]);
     const [height, width] = op.shape(map).slice(2) as [number, number];
     const layer =
       kind === 'averagePool'

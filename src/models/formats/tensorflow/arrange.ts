@@ -1,8 +1,9 @@
+import { elementCount } from '../../../kernels/tensor.js';
 import type { Constant, MapShape } from './value.js';
 
 /** Copies a tensor with its axes permuted: axis i of the result is axis `permutation[i]` of `constant`. */
 export function permuted({ shape, data }: Constant, permutation: readonly number[]): Constant {
-  const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((product, size) => product * size, 1));
+  const strides = shape.map((_, axis) => elementCount(shape.slice(axis + 1)));
   const sizes = permutation.map((axis) => shape[axis] as number);
   const steps = permutation.map((axis) => strides[axis] as number);
   const result = new Float32Array(data.length);

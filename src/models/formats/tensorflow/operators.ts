@@ -1,3 +1,4 @@
+import { elementCount } from '../../../kernels/tensor.js';
 import { batchToSpace, dilatedWindow, isSharedOut, type SharedOut, spaceToBatch } from './dilated.js';
 import { binary, type BinaryOperator, unary } from './elementwise.js';
 import type { Operand, OperatorContext } from './operatorContext.js';
@@ -47,9 +48,9 @@ export function expandDims(c: OperatorContext): Operand {
 export function reshapeTo(c: OperatorContext, sizes: readonly number[]): Operand {
   const input = c.operand(0);
   if (!isConstant(input)) return reshape(c, input, sizes.slice(1));
-  const known = sizes.filter((size) => size !== -1).reduce((product, size) => product * size, 1);
+  const known = elementCount(sizes.filter((size) => size !== -1));
   const shape = sizes.map((size) => (size === -1 ? input.data.length / known : size));
-  const fits = shape.reduce((product, size) => product * size, 1) === input.data.length;
+  const fits = elementCount(shape) === input.data.length;
   return fits ? { shape, data: input.data } : notMapped(`the shape [${sizes.join(', ')}] of a constant`);
 }
 

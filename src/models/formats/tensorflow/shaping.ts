@@ -1,11 +1,10 @@
+import { elementCount } from '../../../kernels/tensor.js';
 import { alike, asSame, liesAlike, notMapped, ourAxis, positiveAxis, type Target, type Value } from './value.js';
-
-const product = (shape: readonly number[]): number => shape.reduce((result, size) => result * size, 1);
 
 /** A target shape with its -1 resolved; null where it does not fit. */
 function resolved(target: readonly number[], elements: number): number[] | null {
   const open = target.filter((size) => size === -1).length;
-  const known = product(target.filter((size) => size !== -1));
+  const known = elementCount(target.filter((size) => size !== -1));
   const rest = elements / known;
   const fits = open === 0 ? rest === 1 : open === 1 && Number.isInteger(rest);
   return fits ? target.map((size) => (size === -1 ? rest : size)) : null;
@@ -17,7 +16,7 @@ function resolved(target: readonly number[], elements: number): number[] | null 
  */
 export function reshape(target: Target, value: Value, sizes: readonly number[], name = target.name): Value {
   const from = target.shape(value).slice(1);
-  const to = resolved(sizes, product(from));
+  const to = resolved(sizes, elementCount(from));
   if (!to) return notMapped(`the shape [${sizes.join(', ')}] from [${from.join(', ')}]`);
   if (to.join() === from.join()) return value;
   if (typeof value.order !== 'string') {

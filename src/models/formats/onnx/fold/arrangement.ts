@@ -1,3 +1,4 @@
+import { elementCount } from '../../../../kernels/tensor.js';
 import type { Operation } from '../node.js';
 import { frontAxes, frontAxis } from '../converter.js';
 import { partSizes, rangeLength, rangesOf, targetShape } from '../arrangement.js';
@@ -83,8 +84,8 @@ const concat: Fold = (op, budget) => {
   const others = (part: Constant) => part.shape.map((size, i) => (i === axis ? '*' : size)).join();
   if (parts.some((part) => others(part) !== others(first))) op.fail('its inputs differ beside the axis.');
   const total = parts.reduce((sum, part) => sum + (part.shape[axis] as number), 0);
-  const before = first.shape.slice(0, axis).reduce((product, size) => product * size, 1);
-  const inner = first.shape.slice(axis + 1).reduce((product, size) => product * size, 1);
+  const before = elementCount(first.shape.slice(0, axis));
+  const inner = elementCount(first.shape.slice(axis + 1));
   return budget.make(op, first.shape.with(axis, total), first.type, (data) => {
     let at = 0;
     for (let outer = 0; outer < before; outer++) {
@@ -128,8 +129,7 @@ function reshaped(op: Operation, source: Constant): readonly number[] {
 function flattened(op: Operation, { shape }: Constant): number[] {
   const axis = op.int('axis', 1);
   const at = axis < 0 ? axis + shape.length : axis;
-  const product = (sizes: readonly number[]) => sizes.reduce((result, size) => result * size, 1);
-  return [product(shape.slice(0, at)), product(shape.slice(at))];
+  return [elementCount(shape.slice(0, at)), elementCount(shape.slice(at))];
 }
 
 const slice: Fold = (op, budget) => {

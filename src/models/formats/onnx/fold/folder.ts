@@ -1,3 +1,4 @@
+import { elementCount } from '../../../../kernels/tensor.js';
 import { ModelError } from '../../../errors.js';
 import type { ValueType } from '../../../layers/input.js';
 import { checkedElements } from '../../numbers.js';
@@ -56,7 +57,7 @@ export class Budget {
 
 /** Elements from one index to the next along each axis. */
 export const stridesOf = (shape: readonly number[]): number[] =>
-  shape.map((_, axis) => shape.slice(axis + 1).reduce((product, size) => product * size, 1));
+  shape.map((_, axis) => elementCount(shape.slice(axis + 1)));
 
 /** Calls `visit` with the places of all elements of `shape` in each of some strided views, in row-major order. */
 export function walk(
@@ -64,7 +65,7 @@ export function walk(
   views: readonly { readonly start: number; readonly strides: readonly number[] }[],
   visit: (index: number, places: readonly number[]) => void,
 ): void {
-  const count = shape.reduce((product, size) => product * size, 1);
+  const count = elementCount(shape);
   const position = shape.map(() => 0);
   const places = views.map(({ start }) => start);
   for (let index = 0; index < count; index++) {

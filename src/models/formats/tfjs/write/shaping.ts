@@ -1,3 +1,4 @@
+import { elementCount } from '../../../../kernels/tensor.js';
 import type {
   ChannelShuffleLayer,
   ConcatLayer,
@@ -8,8 +9,6 @@ import type {
 import type { Layer } from '../../../network.js';
 import { distinctInputs } from './weighted.js';
 import { inexpressible, type KerasValue, type KerasWriter, plain } from './kerasWriter.js';
-
-const product = (shape: readonly number[]): number => shape.reduce((result, size) => result * size, 1);
 
 /** Of the axes of [N, C, H, W], where they lie in [N, H, W, C]. */
 const THEIRS = [0, 3, 1, 2] as const;
@@ -66,7 +65,7 @@ export function flatten(w: KerasWriter, layer: FlattenLayer): KerasValue {
 export function reshape(w: KerasWriter, layer: ReshapeLayer): KerasValue {
   const [from, to] = [w.inputShape(layer), w.shape(layer)];
   if (from.join() === to.join()) return plain(w.input(layer));
-  if (from[0] !== to[0] || product(from) !== product(to)) return inexpressible('it mixes pictures');
+  if (from[0] !== to[0] || elementCount(from) !== elementCount(to)) return inexpressible('it mixes pictures');
   return plain(shaped(w, layer.name, inOurs(w, layer.name, w.input(layer), from), to));
 }
 
