@@ -6,7 +6,7 @@ import {
   convTranspose2d as convTranspose2dOp,
   transposedLength,
 } from '../../kernels/ops/convTranspose2d/convTranspose2d.js';
-import { asMap, define, fail, ONE_INPUT } from './definition.js';
+import { asMap, checkGroups, define, fail, ONE_INPUT } from './definition.js';
 import { channels, integer, orNull, padding, pair, side, weightName } from './fields.js';
 import { inRows } from './layout.js';
 
@@ -38,10 +38,8 @@ export const conv2d = define<Conv2dLayer>({
   },
   shape(layer, [input]) {
     const [n, inChannels, height, width] = asMap(layer, input);
-    const { kernel, stride, padding: around, dilation, groups, outChannels } = layer;
-    if (inChannels % groups !== 0 || outChannels % groups !== 0) {
-      fail(layer, `${groups} groups must divide its ${inChannels} input and ${outChannels} output channels.`);
-    }
+    const { kernel, stride, padding: around, dilation, outChannels } = layer;
+    checkGroups(layer, inChannels);
     return [
       n,
       outChannels,
@@ -92,10 +90,8 @@ export const convTranspose2d = define<ConvTranspose2dLayer>({
   },
   shape(layer, [input]) {
     const [n, inChannels, height, width] = asMap(layer, input);
-    const { kernel, stride, padding: around, dilation, groups, outChannels, outputPadding } = layer;
-    if (inChannels % groups !== 0 || outChannels % groups !== 0) {
-      fail(layer, `${groups} groups must divide its ${inChannels} input and ${outChannels} output channels.`);
-    }
+    const { kernel, stride, padding: around, dilation, outChannels, outputPadding } = layer;
+    checkGroups(layer, inChannels);
     if (outputPadding[0] >= stride[0] || outputPadding[1] >= stride[1]) {
       fail(layer, `outputPadding ${outputPadding.join(', ')} must be below its stride ${stride.join(', ')}.`);
     }

@@ -78,6 +78,22 @@ export function asMap(
   return [n, c, h, w];
 }
 
+/** Throws INVALID_NETWORK where the groups of a convolution do not divide its channels. */
+export function checkGroups(
+  layer: {
+    readonly name: string;
+    readonly kind: string;
+    readonly groups: number;
+    readonly outChannels: number;
+  },
+  inChannels: number,
+): void {
+  const { groups, outChannels } = layer;
+  if (inChannels % groups !== 0 || outChannels % groups !== 0) {
+    fail(layer, `${groups} groups must divide its ${inChannels} input and ${outChannels} output channels.`);
+  }
+}
+
 /** Throws INVALID_NETWORK for an axis that a shape does not have. */
 export function checkAxis(
   layer: { readonly name: string; readonly kind: string },

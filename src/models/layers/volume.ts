@@ -4,7 +4,7 @@ import { transposedLength } from '../../kernels/ops/convTranspose2d/convTranspos
 import { convolvedLength } from '../../kernels/ops/window.js';
 import { LIMITS } from '../limits.js';
 import type { LayerBase, LayerShape } from '../network.js';
-import { define, fail, ONE_INPUT, show } from './definition.js';
+import { checkGroups, define, fail, ONE_INPUT, show } from './definition.js';
 import { channels, type Field, integer, orNull, side, weightName } from './fields.js';
 import { inDense } from './layout.js';
 
@@ -58,9 +58,7 @@ const VOLUME_FIELDS = {
 function asVolume(layer: Conv3dLayer | ConvTranspose3dLayer, shape: LayerShape): readonly number[] {
   const inChannels = shape[1] as number;
   if (shape.length !== 5) fail(layer, `its input must be a volume [N, C, D, H, W]; got ${show(shape)}.`);
-  if (inChannels % layer.groups !== 0 || layer.outChannels % layer.groups !== 0) {
-    fail(layer, `${layer.groups} groups must divide its ${inChannels} input and ${layer.outChannels} output channels.`);
-  }
+  checkGroups(layer, inChannels);
   return shape;
 }
 
