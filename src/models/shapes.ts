@@ -57,8 +57,10 @@ export function graphShapes({ layers }: Pick<Graph, 'layers'>, batchSize = 1): S
  * Output shapes of all layers by name, without the batch: [C, H, W] or [F]; parameters have none, so theirs are whole. Throws
  * INVALID_NETWORK as `graphShapes`.
  */
-export function inferShapes(network: Pick<Network, 'layers'>): Map<string, number[]> {
-  const { shapes, batched } = graphShapes(network);
+export function inferShapes(
+  network: Pick<Network, 'layers'>,
+  { shapes, batched }: Shapes = graphShapes(network),
+): Map<string, number[]> {
   return new Map([...shapes].map(([name, shape]) => [name, batched.has(name) ? shape.slice(1) : [...shape]]));
 }
 

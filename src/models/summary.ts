@@ -31,7 +31,7 @@ function multiplyAdds(layer: Layer, shapes: ReadonlyMap<string, LayerShape>): nu
 /** Summary without a look at the weights; the network must be valid. */
 export function summarizeNetwork(network: Network): LayerSummary[] {
   const complete = graphShapes(network);
-  const shapes = inferShapes(network);
+  const shapes = inferShapes(network, complete);
   const parameters = new Map<string, number>();
   for (const { layer, role, shape } of weightSpecs(network, complete)) {
     if (role === 'weight' || role === 'bias') {
